@@ -1,0 +1,98 @@
+//! What became of a packet: carried, or dropped for one of a closed list of reasons.
+
+/// Carried or dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Still on its way.
+    Carried,
+    /// Taken out by a step of the path.
+    Dropped(Reason),
+}
+
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal),+ $(,)?) => {
+        /// Why a path dropped a packet. Small and `Copy`: it is set inside the timed loop.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Reason { $($(#[$doc])* $variant),+ }
+
+        impl Reason {
+            /// Every reason, in the order of the packet's way.
+            pub const ALL: &'static [Reason] = &[$(Reason::$variant),+];
+
+            /// The name that records and reports use.
+            pub const fn name(self) -> &'static str {
+                match self { $(Reason::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Version, header length or total length contradict the bytes at hand (RFC 791, RFC 8200).
+    MalformedHeader = "malformed_header",
+    /// IPv4 header checksum wrong (RFC 1812, 5.2.2).
+    BadChecksum = "bad_checksum",
+    /// TTL or hop limit would reach 0 here (RFC 1812, 5.3.1; RFC 8200, 3).
+    TtlExpired = "ttl_expired",
+    /// No prefix of the route table covers the destination.
+    NoRoute = "no_route",
+    /// The security group denied the flow.
+    Denied = "denied",
+    /// A later fragment whose first fragment, which carries the ports, has not been seen.
+    FragmentOrphan = "fragment_orphan",
+    /// Head- or tailroom is used up.
+    NoRoom = "no_room",
+    /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3).
+    SequenceExhausted = "sequence_exhausted",
+    /// Shorter than the headers and trailer of the tunnel need.
+    Truncated = "truncated",
+    /// The outer packet does not carry ESP (IP protocol 50).
+    NotEsp = "not_esp",
+    /// No SA has this SPI (RFC 4303, 3.4.2).
+    WrongSpi = "wrong_spi",
+    /// Sequence number already received (RFC 4303, 3.4.3).
+    Replayed = "replayed",
+    /// Sequence number left of the anti-replay window, or 0 (RFC 4303, 3.4.3).
+    TooOld = "too_old",
+    /// Integrity check value wrong (RFC 4303, 3.4.4).
+    BadIcv = "bad_icv",
+    /// Padding is not 1, 2, 3, … or longer than the packet (RFC 4303, 2.4).
+    BadPadding = "bad_padding",
+    /// Next header is neither IPv4 (4) nor IPv6 (41).
+    BadNextHeader = "bad_next_header",
+    /// Outer ECN says congestion, inner says not ECN-capable (RFC 6040, 4.2).
+    EcnNotCapable = "ecn_not_capable",
+}
+
+/// How many packets met each fate; no allocation, so that it can be kept beside the timed loop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DropCounts([u64; Reason::ALL.len()]);
+
+impl DropCounts {
+    /// Counts one more.
+    pub fn add(&mut self, reason: Reason) {
+        self.0[reason as usize] += 1;
+    }
+
+    /// Adds another tally to this one.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in self.0.iter_mut().zip(&other.0) {
+            *mine += theirs;
+        }
+    }
+
+    /// The reasons that occurred, with how often.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> + '_ {
+        Reason::ALL
+            .iter()
+            .copied()
+            .zip(self.0.iter().copied())
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// All drops.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+}

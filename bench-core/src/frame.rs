@@ -1,0 +1,172 @@
+//! A packet in a fixed buffer with headroom and tailroom, and what became of it.
+//!
+//! All memory is taken once, by [`Arena::new`]; growing a packet at either end moves two
+//! integers and never allocates or copies. A *burst* is a `&mut [Frame]`.
+
+use crate::fate::{Fate, Reason};
+
+/// A cache line of x86-64.
+pub const LINE_BYTES: usize = 64;
+
+#[derive(Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C, align(64))]
+struct Line([u8; LINE_BYTES]);
+
+/// Owner of the memory behind a set of frames.
+///
+/// The distance between two frames is an odd number of cache lines: with an even one all
+/// headers would fall into a few cache sets and a burst that fits the L1 would not stay there.
+pub struct Arena {
+    lines: Vec<Line>,
+    stride_lines: usize,
+    headroom: usize,
+}
+
+impl Arena {
+    /// Memory for `frames` packets of up to `capacity` bytes that may grow by `headroom` in
+    /// front and `tailroom` behind. `headroom` is rounded up to whole cache lines, so that a
+    /// packet starts on one.
+    pub fn new(frames: usize, headroom: usize, capacity: usize, tailroom: usize) -> Self {
+        let headroom = headroom.next_multiple_of(LINE_BYTES);
+        let stride_lines = (headroom + capacity + tailroom).div_ceil(LINE_BYTES) | 1;
+        Self {
+            lines: vec![Line([0; LINE_BYTES]); frames * stride_lines],
+            stride_lines,
+            headroom,
+        }
+    }
+
+    /// Bytes from the start of one frame's buffer to the start of the next.
+    pub fn stride_bytes(&self) -> usize {
+        self.stride_lines * LINE_BYTES
+    }
+
+    /// The frames, empty, each on its own buffer.
+    pub fn frames(&mut self) -> Vec<Frame<'_>> {
+        let (stride, headroom) = (self.stride_lines * LINE_BYTES, self.headroom);
+        bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)
+            .chunks_exact_mut(stride)
+            .map(|buffer| Frame {
+                buffer,
+                headroom: headroom as u32,
+                start: headroom as u32,
+                end: headroom as u32,
+                next_hop: 0,
+                fate: Fate::Carried,
+                over_mtu: false,
+            })
+            .collect()
+    }
+}
+
+/// One packet: bytes `start..end` of its buffer.
+pub struct Frame<'a> {
+    buffer: &'a mut [u8],
+    headroom: u32,
+    start: u32,
+    end: u32,
+    /// Index of the neighbour that the last route look-up chose.
+    pub next_hop: u32,
+    /// Carried, or dropped and why. A path passes over a frame that is already dropped.
+    pub fate: Fate,
+    /// Set by a path when the packet, as sent, is longer than the outer MTU.
+    pub over_mtu: bool,
+}
+
+impl Frame<'_> {
+    /// Puts a packet into the buffer, behind the headroom; forgets what was there. Returns
+    /// false, and leaves an empty frame, where the packet is longer than the buffer allows.
+    pub fn load(&mut self, packet: &[u8]) -> bool {
+        self.start = self.headroom;
+        self.end = self.headroom;
+        self.next_hop = 0;
+        self.fate = Fate::Carried;
+        self.over_mtu = false;
+        let Some(room) = self.buffer.get_mut(self.headroom as usize..) else {
+            return false;
+        };
+        let Some(target) = room.get_mut(..packet.len()) else {
+            return false;
+        };
+        target.copy_from_slice(packet);
+        self.end = self.headroom + packet.len() as u32;
+        true
+    }
+
+    /// The packet.
+    #[inline(always)]
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start as usize..self.end as usize]
+    }
+
+    /// The packet, to be changed in place.
+    #[inline(always)]
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.buffer[self.start as usize..self.end as usize]
+    }
+
+    /// Bytes of the packet.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    /// True where no packet is loaded.
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.end == self.start
+    }
+
+    /// Grows the packet by `bytes` in front, out of the headroom; `None` where it is used up.
+    /// The new bytes hold whatever was there.
+    #[inline(always)]
+    pub fn push_front(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        let start = (self.start as usize).checked_sub(bytes)?;
+        self.start = start as u32;
+        self.buffer.get_mut(start..start + bytes)
+    }
+
+    /// Grows the packet by `bytes` behind, out of the tailroom; `None` where it is used up.
+    /// The new bytes hold whatever was there.
+    #[inline(always)]
+    pub fn push_back(&mut self, bytes: usize) -> Option<&mut [u8]> {
+        let old = self.end as usize;
+        let grown = self.buffer.get_mut(old..old + bytes)?;
+        self.end = (old + bytes) as u32;
+        Some(grown)
+    }
+
+    /// Takes `bytes` away in front. False, and nothing is changed, where the packet is shorter.
+    #[inline(always)]
+    pub fn pull_front(&mut self, bytes: usize) -> bool {
+        let enough = bytes <= self.len();
+        if enough {
+            self.start += bytes as u32;
+        }
+        enough
+    }
+
+    /// Takes `bytes` away behind. False, and nothing is changed, where the packet is shorter.
+    #[inline(always)]
+    pub fn pull_back(&mut self, bytes: usize) -> bool {
+        let enough = bytes <= self.len();
+        if enough {
+            self.end -= bytes as u32;
+        }
+        enough
+    }
+
+    /// True until some step dropped the packet.
+    #[inline(always)]
+    pub fn is_carried(&self) -> bool {
+        matches!(self.fate, Fate::Carried)
+    }
+
+    /// Drops the packet; the first reason stays.
+    #[inline(always)]
+    pub fn drop_as(&mut self, reason: Reason) {
+        if self.is_carried() {
+            self.fate = Fate::Dropped(reason);
+        }
+    }
+}

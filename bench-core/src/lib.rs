@@ -1,0 +1,13 @@
+//! What is timed, and how. Prints nothing, takes no arguments.
+//!
+//! | module | noun | may import |
+//! | --- | --- | --- |
+//! | [`frame`] | a packet in a buffer | `fate` |
+//! | [`fate`] | what became of a packet | |
+//! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `frame`, `fate` |
+
+pub mod cipher;
+pub mod fate;
+pub mod frame;
+pub mod path;

@@ -1,0 +1,38 @@
+//! Ways for packets to leave a gateway and to be taken in by the other, and the list of them.
+
+use crate::frame::Frame;
+
+/// A way through a pair of gateways. Works on a burst; a burst of one is the per-packet case.
+///
+/// Both calls may drop a frame with a reason and may grow or shrink it; neither allocates.
+/// Frames that are already dropped are passed over.
+pub trait PacketPath {
+    /// What the gateway at the near end does with packets of its network.
+    fn send(&mut self, burst: &mut [Frame<'_>]);
+    /// What the gateway at the far end does with what [`PacketPath::send`] made; undoes it.
+    fn receive(&mut self, burst: &mut [Frame<'_>]);
+}
+
+/// What a path is built from, before the clock starts. The same set-up gives the same path.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Seeds keys, salts, SPI and the prefixes of the route table.
+    pub seed: u64,
+    /// Largest outer packet that does not count as [`Frame::over_mtu`].
+    pub outer_mtu: usize,
+    /// Size of the anti-replay window, in packets.
+    pub replay_window: u32,
+    /// Largest burst that will be handed to the path.
+    pub burst: usize,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            outer_mtu: 1500,
+            replay_window: 64,
+            burst: 32,
+        }
+    }
+}

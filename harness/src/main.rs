@@ -1,0 +1,2 @@
+//! tunneltax.
+fn main() {}

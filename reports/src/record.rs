@@ -1,0 +1,394 @@
+//! The record: one run, whole, as versioned JSON.
+//!
+//! Units are in the names; integers where the thing is counted. A record holds whole
+//! histograms and the median of every fresh instance, so that it can be judged and drawn again
+//! without the machine that made it. No addresses, no payload.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::stats::Estimate;
+
+/// The schema this code writes and reads.
+pub const SCHEMA: &str = "tunneltax-record/1";
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// `complete`, or why the run ended early (`interrupted`, …).
+    pub state: String,
+    /// Where the figures come from.
+    pub provenance: Provenance,
+    /// What was measured on, and what was left out of it.
+    pub captures: Vec<Capture>,
+    /// The cases, in the order of the bill.
+    pub cases: Vec<Case>,
+    /// Groups of rows that share packets, temperature and rounds.
+    pub groups: Vec<Group>,
+}
+
+/// Everything needed to say, years later, what was measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Start of the run, RFC 3339, UTC.
+    pub started: String,
+    /// Seconds that the measuring took.
+    pub seconds: f64,
+    /// The command, as typed.
+    pub command: Vec<String>,
+    /// Seed of keys, routes, order and generated captures.
+    pub seed: u64,
+    /// The program.
+    pub build: Build,
+    /// The machine.
+    pub host: Host,
+    /// The clock.
+    pub clock: Clock,
+    /// The cipher libraries.
+    pub libraries: Vec<Library>,
+    /// What disturbed the run.
+    pub noise: Noise,
+}
+
+/// The program that measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// Version of tunneltax.
+    pub version: String,
+    /// Commit it was built from; `null` outside a checkout.
+    pub commit: Option<String>,
+    /// The tree differed from the commit.
+    pub dirty: Option<bool>,
+    /// Cargo profile.
+    pub profile: String,
+    /// Compiler.
+    pub rustc: String,
+    /// Target features that were on at compile time.
+    pub target_features: Vec<String>,
+    /// SHA-256 of the running binary.
+    pub binary_sha256: String,
+    /// SHA-256 of the lock file it was built with.
+    pub lock_sha256: String,
+}
+
+/// The machine that measured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Host {
+    /// Name of the CPU, with family, model and stepping.
+    pub cpu: String,
+    /// Microcode revision, as the kernel reports it.
+    pub microcode: Option<String>,
+    /// CPU flags that the ciphers care about and that this CPU has.
+    pub cpu_flags: Vec<String>,
+    /// Logical CPUs.
+    pub cores: usize,
+    /// The CPU that the measuring thread was bound to.
+    pub pinned_to: Option<usize>,
+    /// L1 data cache of a core.
+    pub l1d_bytes: Option<u64>,
+    /// L2 cache of a core.
+    pub l2_bytes: Option<u64>,
+    /// Last-level cache.
+    pub l3_bytes: Option<u64>,
+    /// Memory.
+    pub memory_bytes: Option<u64>,
+    /// Kernel.
+    pub kernel: String,
+    /// Frequency governor; `null` where the kernel offers none.
+    pub governor: Option<String>,
+    /// Hypervisor; `null` where the CPU reports none.
+    pub hypervisor: Option<String>,
+}
+
+/// The clock and what it costs, measured in this run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// What is read.
+    pub name: String,
+    /// Ticks a second, against the operating system's monotonic clock.
+    pub hertz: f64,
+    /// Smallest step between two readings that differ.
+    pub step_ns: f64,
+    /// Cost of a plain reading, as the per-packet stamps use it.
+    pub reading_ns: f64,
+    /// Cost of a fenced reading, as the burst totals use it.
+    pub fenced_reading_ns: f64,
+}
+
+/// A cipher library as it was in this binary on this CPU.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Library {
+    /// Name, as in a case id.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// The code it runs here, by algorithm: `aes-256-gcm` → `VAES + PCLMULQDQ, AVX2`.
+    pub code: BTreeMap<String, String>,
+    /// `compile time` or `run time`: when that code was chosen.
+    pub chosen_at: String,
+}
+
+/// What disturbed the run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Noise {
+    /// Load average of a minute, at the start.
+    pub load_start: f64,
+    /// The same at the end.
+    pub load_end: f64,
+    /// Time that the hypervisor took away, percent of the run, all CPUs; `null` if not reported.
+    pub steal_percent: Option<f64>,
+    /// Times that the measuring thread was put aside by the kernel.
+    pub involuntary_switches: Option<u64>,
+    /// Slowest core speed that the frequency anchor saw.
+    pub anchor_min_ghz: f64,
+    /// Median core speed.
+    pub anchor_median_ghz: f64,
+    /// Fastest core speed.
+    pub anchor_max_ghz: f64,
+}
+
+/// A capture, or a generated one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Capture {
+    /// Short name that rows refer to.
+    pub name: String,
+    /// Path as given; `generated` for seeded ones.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub sha256: Option<String>,
+    /// Frames in the file.
+    pub frames_read: u64,
+    /// Frames that the cases replayed.
+    pub frames_replayed: u64,
+    /// Frames that were not, by reason; read = replayed + left out.
+    pub left_out: BTreeMap<String, u64>,
+    /// The file ends within a frame.
+    pub truncated: bool,
+    /// IP bytes of the frames replayed.
+    pub inner_bytes: u64,
+}
+
+/// One row of every report.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Case {
+    /// `path/cipher@library`.
+    pub id: String,
+    /// For people.
+    pub title: String,
+    /// What a packet goes through, in order.
+    pub stages: Vec<String>,
+    /// The case that this one is one step above; `null` for the ground.
+    pub step_of: Option<String>,
+    /// What the step adds: `forwarding`, `encapsulation`, `encryption + integrity`.
+    pub step: String,
+    /// Bytes added by inner size: the sizes of the bill.
+    pub added_bytes: BTreeMap<u32, u32>,
+}
+
+/// What kind of packets a group has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkloadKind {
+    /// Generated packets of one size.
+    Size,
+    /// Generated packets of a mix.
+    Mix,
+    /// A capture in its own order.
+    Capture,
+    /// The packets of one size class of a capture, grouped into bursts of their own.
+    Class,
+}
+
+/// Where the packets were when the clock started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Temperature {
+    /// The frames of a reading fit the L1 data cache and were just touched.
+    Hot,
+    /// The frames were touched longer ago than the L2 remembers.
+    Warm,
+}
+
+/// Rows that were measured in turns on the same packets, and so can be compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Kind of packets.
+    pub kind: WorkloadKind,
+    /// Name of the workload: `64`, `imix`, `https`, `https 512-1023`.
+    pub workload: String,
+    /// The capture it comes from.
+    pub capture: Option<String>,
+    /// Temperature.
+    pub temperature: Temperature,
+    /// Different packets in the workload.
+    pub packets: u64,
+    /// Mean IP total length of them.
+    pub mean_inner_bytes: f64,
+    /// Packets handed to the path in one call.
+    pub burst: u32,
+    /// Packets between two readings of the clock.
+    pub packets_per_reading: u32,
+    /// Fresh instances of every case.
+    pub instances: u32,
+    /// Rounds in an instance; every case is timed twice in a round.
+    pub rounds: u32,
+    /// Median core speed beside these rounds.
+    pub anchor_ghz: f64,
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Cases measured against themselves.
+    pub null_gate: Vec<NullGate>,
+}
+
+/// One case in one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Id of the case.
+    pub case: String,
+    /// The case could be measured and its round trip was right.
+    pub passed: bool,
+    /// Why not.
+    pub message: Option<String>,
+    /// The figures; `null` where not passed.
+    pub figures: Option<Figures>,
+}
+
+/// What was measured of one case in one group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Figures {
+    /// Time a packet, from burst totals, ns.
+    pub send_ns: Estimate,
+    /// The same for the receiving gateway.
+    pub receive_ns: Estimate,
+    /// Both.
+    pub sum_ns: Estimate,
+    /// The clock's part of a burst total, percent, send and receive; it has been subtracted.
+    pub clock_share_percent: [f64; 2],
+    /// Paired differences to other cases of the group.
+    pub against: Vec<Paired>,
+    /// Single packets.
+    pub send_stamped: Stamped,
+    /// Single packets.
+    pub receive_stamped: Stamped,
+    /// One walk over the workload, exact.
+    pub work: Work,
+}
+
+/// The difference to another case, in the same rounds on the same packets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Paired {
+    /// The other case.
+    pub case: String,
+    /// This minus the other, ns a packet.
+    pub send_ns: Estimate,
+    /// The same, receive.
+    pub receive_ns: Estimate,
+    /// The same, both.
+    pub sum_ns: Estimate,
+    /// This over the other, send and receive together.
+    pub sum_ratio: Estimate,
+}
+
+/// A case against itself: what it takes for a difference to be one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NullGate {
+    /// The case.
+    pub case: String,
+    /// Difference to its twin as part of itself, percent, send and receive together.
+    pub difference_percent: Estimate,
+    /// Smallest difference that a comparison of this many instances tells with 95 % power.
+    pub smallest_percent: f64,
+}
+
+/// Service times of single packets, stamped one by one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// HdrHistogram V2, deflated, base64; unit ns; 3 significant digits.
+    pub histogram_ns: String,
+    /// Packets in it.
+    pub packets: u64,
+    /// Mean of the stamps, ns.
+    pub mean_ns: f64,
+    /// What stamping added to a packet: stamped minus burst total of the same rounds, ns.
+    pub stamping_ns: Estimate,
+}
+
+/// What one walk over the workload did, exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Work {
+    /// Packets that came in.
+    pub packets: u64,
+    /// Bytes that came in.
+    pub inner_bytes: u64,
+    /// Bytes that were sent by the near gateway.
+    pub wire_bytes: u64,
+    /// Packets that were longer than the outer MTU when sent.
+    pub over_mtu: u64,
+    /// Dropped on the way, by reason.
+    pub drops: BTreeMap<String, u64>,
+    /// Packets whose round trip was compared byte by byte with what must come out.
+    pub verified: u64,
+}
+
+/// Why a record cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// Not JSON, or not of the schema.
+    #[error("{name} is not a record: {source}")]
+    Malformed {
+        /// The file.
+        name: String,
+        /// What the parser said.
+        source: serde_json::Error,
+    },
+    /// Another schema.
+    #[error("{name} has schema {found:?}, this version reads {SCHEMA:?}")]
+    Schema {
+        /// The file.
+        name: String,
+        /// Its schema.
+        found: String,
+    },
+    /// A histogram cannot be decoded.
+    #[error("{name}: the histogram of {case} cannot be decoded: {message}")]
+    Histogram {
+        /// The file or workload.
+        name: String,
+        /// The case.
+        case: String,
+        /// What the decoder said.
+        message: String,
+    },
+}
+
+impl Record {
+    /// Reads a record; `name` is used in errors.
+    pub fn from_json(name: &str, text: &str) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        let malformed = |source| RecordError::Malformed {
+            name: name.to_owned(),
+            source,
+        };
+        let head: Head = serde_json::from_str(text).map_err(malformed)?;
+        if head.schema != SCHEMA {
+            return Err(RecordError::Schema {
+                name: name.to_owned(),
+                found: head.schema,
+            });
+        }
+        serde_json::from_str(text).map_err(malformed)
+    }
+
+    /// The record as JSON, with a line feed at the end.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
+        text.push('\n');
+        text
+    }
+}
