@@ -1,2 +1,41 @@
-//! tunneltax.
-fn main() {}
+//! `tunneltax`: replays captured packets through a plain forward and through an IPsec tunnel,
+//! and prints the bill.
+
+mod captures;
+mod cli;
+mod cmd;
+mod cpu;
+mod failure;
+mod host;
+mod libraries;
+mod measure;
+mod output;
+mod pcap_file;
+mod plan;
+mod progress;
+mod select;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, RunArguments, Verb};
+use crate::failure::Failure;
+
+fn main() -> ExitCode {
+    let done = cpu::check().and_then(|()| act(Cli::parse()));
+    done.unwrap_or_else(|failure| {
+        eprintln!("tunneltax: {failure}");
+        failure.exit_code()
+    })
+}
+
+fn act(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.verb {
+        None => cmd::run::run(&RunArguments { files: Vec::new(), options: cli.run }),
+        Some(Verb::Run(arguments)) => cmd::run::run(&arguments),
+        Some(Verb::Verify(arguments)) => cmd::verify::verify(&arguments),
+        Some(Verb::List) => cmd::list::list(),
+        Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+    }
+}

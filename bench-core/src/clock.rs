@@ -1,0 +1,216 @@
+//! Ticks, what a reading costs and how fine it is, and the core's speed at this moment.
+//!
+//! On x86-64 the clock is the time stamp counter, read in two ways. *Plain*: one `rdtsc`, which
+//! the CPU may move a few instructions to either side; chained stamps use it, since what one
+//! packet gains its neighbour loses. *Fenced*: `lfence; rdtsc; lfence`, so that all work before
+//! it is done and no work behind it has begun; burst totals use it. Elsewhere both are the
+//! operating system's monotonic clock. A counter that does not run at a constant rate
+//! (`constant_tsc`, `nonstop_tsc` missing) voids every figure; [`Clock::measure`] checks that.
+
+use std::time::{Duration, Instant};
+
+/// What is read.
+#[cfg(target_arch = "x86_64")]
+pub const NAME: &str = "time stamp counter (rdtsc)";
+/// What is read.
+#[cfg(not(target_arch = "x86_64"))]
+pub const NAME: &str = "monotonic clock of the operating system";
+
+/// How long the rate of the counter is compared with the operating system's clock.
+const CALIBRATION: Duration = Duration::from_millis(60);
+/// Readings taken to learn their cost and step.
+const READINGS: usize = 20_000;
+/// Additions in the chain of [`core_ghz`]; at 3 GHz a few microseconds.
+const CHAIN_ADDITIONS: u32 = 8192;
+
+/// A plain reading, in ticks.
+#[inline(always)]
+pub fn now() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: rdtsc exists on every x86-64 CPU and touches no memory.
+    unsafe {
+        core::arch::x86_64::_rdtsc()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    monotonic_ticks()
+}
+
+/// A fenced reading, in ticks.
+#[inline(always)]
+pub fn fenced() -> u64 {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: lfence and rdtsc exist on every x86-64 CPU and touch no memory.
+    unsafe {
+        core::arch::x86_64::_mm_lfence();
+        let ticks = core::arch::x86_64::_rdtsc();
+        core::arch::x86_64::_mm_lfence();
+        ticks
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    monotonic_ticks()
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn monotonic_ticks() -> u64 {
+    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    START.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Rate, step and cost of the clock, measured when this was made.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// Ticks a second.
+    pub hertz: f64,
+    /// Smallest step between readings that differ.
+    pub step_ns: f64,
+    /// Cost of [`now`] in a chain.
+    pub reading_ns: f64,
+    /// Cost of [`fenced`] in a chain.
+    pub fenced_reading_ns: f64,
+    /// The counter runs at one rate and does not stop in sleep states, as the CPU says.
+    pub invariant: bool,
+}
+
+impl Clock {
+    /// Takes about 65 ms.
+    pub fn measure() -> Self {
+        let hertz = ticks_per_second();
+        let ns = |ticks: f64| ticks * 1e9 / hertz;
+        Self {
+            hertz,
+            step_ns: ns(step_ticks() as f64),
+            reading_ns: ns(chained_ticks(now)),
+            fenced_reading_ns: ns(chained_ticks(fenced)),
+            invariant: invariant(),
+        }
+    }
+
+    /// Ticks as nanoseconds.
+    #[inline(always)]
+    pub fn ns(&self, ticks: u64) -> f64 {
+        ticks as f64 * 1e9 / self.hertz
+    }
+}
+
+/// Ticks a second, between two readings bracketed as tightly as the system's clock allows.
+fn ticks_per_second() -> f64 {
+    let start = bracketed();
+    std::thread::sleep(CALIBRATION);
+    let end = bracketed();
+    (end.1 - start.1) as f64 / (end.0 - start.0).as_secs_f64()
+}
+
+/// The system's time and a tick taken together: the tightest of many attempts.
+fn bracketed() -> (Instant, u64) {
+    (0..64)
+        .map(|_| {
+            let before = fenced();
+            let instant = Instant::now();
+            let after = fenced();
+            (after - before, instant, before + (after - before) / 2)
+        })
+        .min_by_key(|(width, ..)| *width)
+        .map_or_else(|| (Instant::now(), fenced()), |(_, i, t)| (i, t))
+}
+
+/// The greatest common divisor of the differences of many readings.
+fn step_ticks() -> u64 {
+    let mut last = now();
+    (0..READINGS).fold(0, |step, _| {
+        let reading = now();
+        let difference = reading.wrapping_sub(last);
+        last = reading;
+        greatest_common_divisor(step, difference)
+    })
+}
+
+fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+/// Median ticks of a reading in chains of a hundred.
+fn chained_ticks(read: impl Fn() -> u64) -> f64 {
+    const CHAIN: u64 = 100;
+    let mut chains: Vec<u64> = (0..READINGS as u64 / CHAIN)
+        .map(|_| {
+            let start = fenced();
+            for _ in 0..CHAIN {
+                std::hint::black_box(read());
+            }
+            fenced() - start
+        })
+        .collect();
+    chains.sort_unstable();
+    chains.get(chains.len() / 2).copied().unwrap_or(0) as f64 / (CHAIN + 1) as f64
+}
+
+#[cfg(target_arch = "x86_64")]
+fn invariant() -> bool {
+    raw_cpuid::CpuId::new()
+        .get_advanced_power_mgmt_info()
+        .is_some_and(|info| info.has_invariant_tsc())
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn invariant() -> bool {
+    true
+}
+
+/// The core's speed now: a chain of dependent additions, one a cycle, against the clock.
+/// Gives cycles without counters, and tells a slow clock from slow code. `None` where no such
+/// chain is written for the architecture.
+pub fn core_ghz(clock: &Clock) -> Option<f64> {
+    let start = fenced();
+    let additions = dependent_additions()?;
+    let ns = clock.ns(fenced() - start) - clock.fenced_reading_ns;
+    (ns > 0.0).then(|| f64::from(additions) / ns)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn dependent_additions() -> Option<u32> {
+    let mut sum: u64 = 1;
+    let step: u64 = std::hint::black_box(3);
+    for _ in 0..CHAIN_ADDITIONS / 16 {
+        // SAFETY: additions of two registers; no memory, no stack, only flags are clobbered.
+        // Register operands: additions of a constant can be folded away at renaming.
+        unsafe {
+            core::arch::asm!(
+                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
+                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
+                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
+                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
+                s = inout(reg) sum, x = in(reg) step,
+                options(pure, nomem, nostack)
+            );
+        }
+    }
+    std::hint::black_box(sum);
+    Some(CHAIN_ADDITIONS)
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn dependent_additions() -> Option<u32> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_has_a_rate_a_step_and_a_cost() {
+        let clock = Clock::measure();
+        assert!(clock.hertz > 1e6, "{clock:?}");
+        assert!(clock.step_ns > 0.0 && clock.reading_ns > 0.0, "{clock:?}");
+        assert!(clock.fenced_reading_ns > 0.0, "{clock:?}");
+    }
+
+    #[test]
+    fn divisor_of_the_steps() {
+        assert_eq!(greatest_common_divisor(0, 52), 52);
+        assert_eq!(greatest_common_divisor(78, 52), 26);
+    }
+}

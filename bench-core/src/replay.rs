@@ -1,0 +1,465 @@
+//! The one timed loop. Cases under comparison take turns on the same packets, in the same
+//! memory, in an order drawn anew for every round and then reversed (ABBA), so that whatever
+//! drifts hits all alike.
+//!
+//! A *visit* fills the arena, sends (timed), looks at what was sent, receives what was just
+//! sent (timed), and compares every packet with what must come out. Filling, looking and
+//! comparing are outside the clock; so are keys, tables and memory, which belong to
+//! [`Lane::open`]. Two visits to the same packets that differ by more than half, and by more
+//! than [`DISTURBED_NS`], mean that something else ran: the slower one is left out and counted.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::clock::{self, Clock};
+use crate::fate::{DropCounts, Fate};
+use crate::frame::{Arena, Frame};
+use crate::latency::Latency;
+use crate::path::{Case, CaseError, PacketPath, Setup};
+use crate::workload::{Shape, Workload};
+
+/// Least difference between two visits, in ns a reading, that can count as a disturbance.
+pub const DISTURBED_NS: f64 = 300.0;
+
+/// One fresh instance of a case: its own keys, tables and windows.
+pub struct Lane {
+    case: &'static Case,
+    path: Box<dyn PacketPath>,
+    /// Only the totals count: a twin of another lane, for the null gate.
+    twin: bool,
+    samples: Samples,
+    /// Why the lane has no result.
+    failed: Option<String>,
+}
+
+/// What an instance measured, one value a reading.
+#[derive(Clone, Default)]
+pub struct Samples {
+    /// Which stretch of the workload the reading covered.
+    pub stretch: Vec<u32>,
+    /// Time a packet in send, ns, the clock's cost subtracted.
+    pub send_ns: Vec<f64>,
+    /// Time a packet in receive, ns, the clock's cost subtracted.
+    pub receive_ns: Vec<f64>,
+    /// Stamped minus unstamped time a packet in send, ns.
+    pub send_stamping_ns: Vec<f64>,
+    /// Stamped minus unstamped time a packet in receive, ns.
+    pub receive_stamping_ns: Vec<f64>,
+    /// Single packets in send.
+    pub send_latency: Latency,
+    /// Single packets in receive.
+    pub receive_latency: Latency,
+    /// The clock's part of a send total, 0 to 1.
+    pub send_clock_share: f64,
+    /// The clock's part of a receive total, 0 to 1.
+    pub receive_clock_share: f64,
+    /// Visits left out because something else ran.
+    pub disturbed: u64,
+    /// Visits.
+    pub visits: u64,
+}
+
+/// One walk over a workload, exact: what came in, what was sent, what was dropped.
+#[derive(Clone, Default)]
+pub struct Proof {
+    /// Packets handed in.
+    pub packets: u64,
+    /// Bytes handed in.
+    pub inner_bytes: u64,
+    /// Bytes sent.
+    pub wire_bytes: u64,
+    /// Packets longer than the outer MTU when sent.
+    pub over_mtu: u64,
+    /// Dropped by the near or the far gateway.
+    pub drops: DropCounts,
+    /// Packets compared byte by byte with what must come out.
+    pub verified: u64,
+    /// By packet: came out at the far end.
+    pub carried: Vec<bool>,
+}
+
+/// Which half of a path is walked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Half {
+    Send,
+    Receive,
+}
+
+impl Lane {
+    /// Opens a fresh instance.
+    pub fn open(case: &'static Case, setup: &Setup, twin: bool) -> Result<Self, CaseError> {
+        Ok(Self {
+            case,
+            path: (case.open)(setup)?,
+            twin,
+            samples: Samples::default(),
+            failed: None,
+        })
+    }
+
+    /// The case.
+    pub fn case(&self) -> &'static Case {
+        self.case
+    }
+
+    /// A twin, opened for the null gate.
+    pub fn is_twin(&self) -> bool {
+        self.twin
+    }
+
+    /// What was measured, or why there is nothing.
+    pub fn into_result(self) -> Result<Samples, String> {
+        match self.failed {
+            None => Ok(self.samples),
+            Some(reason) => Err(reason),
+        }
+    }
+
+    fn walk(&mut self, half: Half, burst: &mut [Frame<'_>]) {
+        match half {
+            Half::Send => self.path.send(burst),
+            Half::Receive => self.path.receive(burst),
+        }
+    }
+
+    /// Ticks that the frames take, in bursts.
+    #[inline(never)]
+    fn timed(&mut self, half: Half, frames: &mut [Frame<'_>], burst: usize) -> u64 {
+        let start = clock::fenced();
+        for frames in frames.chunks_mut(burst) {
+            self.walk(half, frames);
+        }
+        clock::fenced() - start
+    }
+
+    /// One reading a packet, each the end of one and the start of the next.
+    #[inline(never)]
+    fn stamped(&mut self, half: Half, frames: &mut [Frame<'_>], stamps: &mut [u64]) {
+        let Some((first, stamps)) = stamps.split_first_mut() else {
+            return;
+        };
+        *first = clock::now();
+        for (frame, stamp) in frames.iter_mut().zip(stamps) {
+            self.walk(half, std::slice::from_mut(frame));
+            *stamp = clock::now();
+        }
+    }
+}
+
+/// Walks over the whole workload once, untimed, and proves the work: every packet that comes
+/// out is compared with the reference; every one that does not has a reason.
+pub fn prove(lane: &mut Lane, workload: &Workload<'_>, burst: usize) -> Result<Proof, String> {
+    let mut arena = arena(&[lane.case], workload, burst);
+    let mut frames = arena.frames();
+    let mut proof = Proof::default();
+    let packets: Vec<&[u8]> = workload.iter().collect();
+    for packets in packets.chunks(burst) {
+        let frames = &mut frames[..packets.len()];
+        for (frame, packet) in frames.iter_mut().zip(packets) {
+            if !frame.load(packet) {
+                return Err(format!("a packet of {} bytes does not fit", packet.len()));
+            }
+        }
+        lane.walk(Half::Send, frames);
+        for frame in frames.iter().filter(|f| f.is_carried()) {
+            proof.wire_bytes += frame.len() as u64;
+            proof.over_mtu += u64::from(frame.over_mtu);
+        }
+        lane.walk(Half::Receive, frames);
+        for (frame, packet) in frames.iter().zip(packets) {
+            proof.packets += 1;
+            proof.inner_bytes += packet.len() as u64;
+            proof.carried.push(frame.is_carried());
+            match frame.fate {
+                Fate::Dropped(reason) => proof.drops.add(reason),
+                Fate::Carried if comes_out_right(lane.case, packet, frame.bytes()) => {
+                    proof.verified += 1;
+                }
+                Fate::Carried => {
+                    return Err(format!(
+                        "round trip wrong: packet {} of {} came out different",
+                        proof.packets,
+                        workload.len()
+                    ));
+                }
+            }
+        }
+    }
+    Ok(proof)
+}
+
+/// True where `out` is what correct gateways make of `packet`.
+fn comes_out_right(case: &Case, packet: &[u8], out: &[u8]) -> bool {
+    crate::path::reference(case.hops, packet).is_ok_and(|right| right == out)
+}
+
+/// Memory for `packets` frames that every one of `cases` can work in.
+fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Arena {
+    let headroom = cases.iter().map(|c| c.headroom).max().unwrap_or(0);
+    let tailroom = cases.iter().map(|c| c.tailroom).max().unwrap_or(0);
+    Arena::new(packets, headroom, workload.longest(), tailroom)
+}
+
+/// What to measure in one instance.
+pub struct Plan<'a> {
+    /// Layout in memory and time.
+    pub shape: Shape,
+    /// Fills of the arena; the walk over the workload goes on from one to the next.
+    pub rounds: usize,
+    /// Where in the workload to begin, in readings.
+    pub first_stretch: usize,
+    /// Set from outside to end early.
+    pub stop: &'a AtomicBool,
+}
+
+/// Measures one fresh instance of every lane. All packets must be such that every lane carries
+/// them ([`Workload::filtered`]); a lane that drops one, or lets it come out different, fails.
+/// Returns the core's speed beside each round, GHz.
+pub fn measure(
+    lanes: &mut [Lane],
+    workload: &Workload<'_>,
+    plan: &Plan<'_>,
+    clock: &Clock,
+    order_rng: &mut ChaCha8Rng,
+) -> Vec<f64> {
+    let shape = plan.shape;
+    let stretches = shape.readings_per_walk(workload.len()).max(1);
+    let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
+    let mut arena = arena(&cases, workload, shape.arena_packets());
+    let expected = Expected::of(workload, &cases);
+    let mut desk = Desk {
+        frames: arena.frames(),
+        stamps: vec![0; shape.packets_per_reading + 1],
+        workload,
+        expected: &expected,
+        shape,
+        clock,
+    };
+    let mut speeds = Vec::new();
+    let mut order: Vec<usize> = (0..lanes.len()).collect();
+    for round in 0..plan.rounds {
+        if plan.stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
+        speeds.extend(clock::core_ghz(clock));
+        order.shuffle(order_rng);
+        measure_round(lanes, &mut desk, first, stretches, &order, round == 0);
+    }
+    speeds
+}
+
+/// One round: a walk to get used to the packets (flows established, caches as the temperature
+/// says), a visit in order, one in reverse, and one with stamps.
+fn measure_round(
+    lanes: &mut [Lane],
+    desk: &mut Desk<'_, '_>,
+    first: usize,
+    stretches: usize,
+    order: &[usize],
+    first_round: bool,
+) {
+    let readings = desk.shape.readings_per_fill;
+    let mut totals: Vec<[Visit; 2]> = lanes.iter().map(|_| Default::default()).collect();
+    for &lane in order {
+        desk.visit(&mut lanes[lane], first);
+        if first_round {
+            desk.visit(&mut lanes[lane], first);
+        }
+    }
+    for (turn, lane) in both_ways(order) {
+        totals[lane][turn] = desk.visit(&mut lanes[lane], first);
+    }
+    for &at in order {
+        let lane = &mut lanes[at];
+        let stamped = (!lane.twin).then(|| desk.visit_stamped(lane, first));
+        let [one, two] = &totals[at];
+        for reading in 0..readings {
+            let stretch = ((first + reading) % stretches) as u32;
+            lane.samples.stretch.push(stretch);
+            desk.take(lane, Half::Send, reading, one, two, stamped.as_ref());
+            desk.take(lane, Half::Receive, reading, one, two, stamped.as_ref());
+        }
+    }
+}
+
+/// A, B, B, A: the order, then its reverse.
+fn both_ways(order: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
+    let there = order.iter().map(|lane| (0, *lane));
+    there.chain(order.iter().rev().map(|lane| (1, *lane)))
+}
+
+/// Ticks of a visit, one value a reading.
+#[derive(Default)]
+struct Visit {
+    send: Vec<u64>,
+    receive: Vec<u64>,
+}
+
+/// What all lanes work on, in turns.
+struct Desk<'w, 'a> {
+    frames: Vec<Frame<'a>>,
+    stamps: Vec<u64>,
+    workload: &'w Workload<'w>,
+    expected: &'w Expected,
+    shape: Shape,
+    clock: &'w Clock,
+}
+
+impl Desk<'_, '_> {
+    fn fill(&mut self, first_stretch: usize) {
+        let position = first_stretch * self.shape.packets_per_reading;
+        for (at, frame) in self.frames.iter_mut().enumerate() {
+            frame.load(self.workload.packet(position + at));
+        }
+    }
+
+    fn visit(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
+        self.fill(first_stretch);
+        let Shape { burst, packets_per_reading, .. } = self.shape;
+        let mut walk = |half| {
+            let readings = self.frames.chunks_mut(packets_per_reading);
+            readings.map(|frames| lane.timed(half, frames, burst)).collect()
+        };
+        let visit = Visit {
+            send: walk(Half::Send),
+            receive: walk(Half::Receive),
+        };
+        lane.samples.visits += 1;
+        self.compare(lane, first_stretch);
+        visit
+    }
+
+    fn visit_stamped(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
+        self.fill(first_stretch);
+        let mut visit = Visit::default();
+        for half in [Half::Send, Half::Receive] {
+            for frames in self.frames.chunks_mut(self.shape.packets_per_reading) {
+                lane.stamped(half, frames, &mut self.stamps);
+                let (latency, totals) = match half {
+                    Half::Send => (&mut lane.samples.send_latency, &mut visit.send),
+                    Half::Receive => (&mut lane.samples.receive_latency, &mut visit.receive),
+                };
+                for pair in self.stamps.windows(2) {
+                    latency.record(self.clock.ns(pair[1].saturating_sub(pair[0])));
+                }
+                let ends = self.stamps.first().zip(self.stamps.last());
+                totals.push(ends.map_or(0, |(start, end)| end.saturating_sub(*start)));
+            }
+        }
+        self.compare(lane, first_stretch);
+        visit
+    }
+
+    /// Every packet must have come out, and right.
+    fn compare(&self, lane: &mut Lane, first_stretch: usize) {
+        let position = first_stretch * self.shape.packets_per_reading;
+        let wrong = self.frames.iter().enumerate().find(|(at, frame)| {
+            let right = self.expected.packet(lane.case, self.workload, position + at);
+            !frame.is_carried() || frame.bytes() != right
+        });
+        if let (Some((at, frame)), None) = (wrong, &lane.failed) {
+            let at = (position + at) % self.workload.len().max(1);
+            lane.failed = Some(match frame.fate {
+                Fate::Dropped(reason) => {
+                    format!("packet {at} was dropped in the timed loop: {}", reason.name())
+                }
+                Fate::Carried => format!("packet {at} came out different in the timed loop"),
+            });
+        }
+    }
+
+    /// Turns the two visits (and the stamped one) of a reading into a sample.
+    fn take(
+        &self,
+        lane: &mut Lane,
+        half: Half,
+        reading: usize,
+        one: &Visit,
+        two: &Visit,
+        stamped: Option<&Visit>,
+    ) {
+        let pick = |visit: &Visit| {
+            let ticks = match half {
+                Half::Send => &visit.send,
+                Half::Receive => &visit.receive,
+            };
+            self.clock.ns(ticks.get(reading).copied().unwrap_or(0))
+        };
+        let (total_ns, disturbed) = agree(pick(one), pick(two));
+        let packets = self.shape.packets_per_reading as f64;
+        // One fenced reading stands inside every total: half of each of the two.
+        let clock_ns = self.clock.fenced_reading_ns;
+        let packet_ns = (total_ns - clock_ns) / packets;
+        let stamping_ns = stamped.map(|visit| pick(visit) / packets - packet_ns);
+        let samples = &mut lane.samples;
+        samples.disturbed += u64::from(disturbed);
+        let (times, stampings, share) = match half {
+            Half::Send => (
+                &mut samples.send_ns,
+                &mut samples.send_stamping_ns,
+                &mut samples.send_clock_share,
+            ),
+            Half::Receive => (
+                &mut samples.receive_ns,
+                &mut samples.receive_stamping_ns,
+                &mut samples.receive_clock_share,
+            ),
+        };
+        times.push(packet_ns);
+        stampings.extend(stamping_ns);
+        let before = (times.len() - 1) as f64;
+        *share = (*share * before + clock_ns / total_ns.max(clock_ns)) / times.len() as f64;
+    }
+}
+
+/// The mean of two visits, or the faster one where they disagree too much to be the same work.
+fn agree(one_ns: f64, two_ns: f64) -> (f64, bool) {
+    let (fast, slow) = (one_ns.min(two_ns), one_ns.max(two_ns));
+    let disturbed = slow > 1.5 * fast && slow - fast > DISTURBED_NS;
+    let mean = f64::midpoint(one_ns, two_ns);
+    (if disturbed { fast } else { mean }, disturbed)
+}
+
+/// What must come out, by the number of hops that a case has.
+struct Expected {
+    forwarded: Vec<Vec<u8>>,
+}
+
+impl Expected {
+    fn of(workload: &Workload<'_>, cases: &[&'static Case]) -> Self {
+        let hops = cases.iter().map(|c| c.hops).max().unwrap_or(0);
+        let reference = |packet| crate::path::reference(hops, packet).unwrap_or_default();
+        Self {
+            forwarded: if hops == 0 { vec![] } else { workload.iter().map(reference).collect() },
+        }
+    }
+
+    fn packet<'e>(&'e self, case: &Case, workload: &'e Workload<'_>, position: usize) -> &'e [u8] {
+        if case.hops == 0 {
+            return workload.packet(position);
+        }
+        let at = position.checked_rem(self.forwarded.len());
+        at.and_then(|at| self.forwarded.get(at)).map_or(&[], Vec::as_slice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_visits_that_disagree_are_one() {
+        assert_eq!(agree(1000.0, 1100.0), (1050.0, false));
+        assert_eq!(agree(40_000.0, 1000.0), (1000.0, true));
+        assert_eq!(agree(100.0, 200.0), (150.0, false));
+    }
+
+    #[test]
+    fn the_order_is_mirrored() {
+        let visits: Vec<_> = both_ways(&[2, 0, 1]).collect();
+        assert_eq!(visits, [(0, 2), (0, 0), (0, 1), (1, 1), (1, 0), (1, 2)]);
+    }
+}

@@ -1,0 +1,163 @@
+//! The packets that cases under comparison carry, what must come out of them, and how they are
+//! laid out in memory and time.
+
+use crate::frame::LINE_BYTES;
+
+/// Packets of a capture chunk (or of one size class of it), each with what a correct pair of
+/// gateways makes of it.
+pub struct Workload<'c> {
+    packets: Vec<&'c [u8]>,
+    longest: usize,
+    inner_bytes: u64,
+}
+
+impl<'c> Workload<'c> {
+    /// A workload of these packets, in this order.
+    pub fn new(packets: Vec<&'c [u8]>) -> Self {
+        let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
+        let inner_bytes = packets.iter().map(|p| p.len() as u64).sum();
+        Self {
+            packets,
+            longest,
+            inner_bytes,
+        }
+    }
+
+    /// Packets.
+    pub fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// True without packets.
+    pub fn is_empty(&self) -> bool {
+        self.packets.is_empty()
+    }
+
+    /// Bytes of the longest packet.
+    pub fn longest(&self) -> usize {
+        self.longest
+    }
+
+    /// Bytes of all packets.
+    pub fn inner_bytes(&self) -> u64 {
+        self.inner_bytes
+    }
+
+    /// The packet at a position of the endless walk over the workload.
+    pub fn packet(&self, position: usize) -> &'c [u8] {
+        let at = position.checked_rem(self.packets.len());
+        at.and_then(|at| self.packets.get(at)).copied().unwrap_or(&[])
+    }
+
+    /// The packets.
+    pub fn iter(&self) -> impl Iterator<Item = &'c [u8]> + '_ {
+        self.packets.iter().copied()
+    }
+
+    /// The same without the packets for which `keep` is false.
+    #[must_use]
+    pub fn filtered(&self, keep: &[bool]) -> Self {
+        let kept = self.packets.iter().zip(keep).filter(|(_, keep)| **keep);
+        Self::new(kept.map(|(packet, _)| *packet).collect())
+    }
+}
+
+/// Sizes of the data caches of a core, as the host tells them.
+#[derive(Clone, Copy, Debug)]
+pub struct Caches {
+    /// L1 data cache.
+    pub l1d_bytes: usize,
+    /// L2 cache.
+    pub l2_bytes: usize,
+}
+
+impl Default for Caches {
+    /// Small enough for any x86-64 server of the last ten years.
+    fn default() -> Self {
+        Self {
+            l1d_bytes: 32 << 10,
+            l2_bytes: 512 << 10,
+        }
+    }
+}
+
+/// How many packets are handed over, timed and filled at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Packets in one call of a path.
+    pub burst: usize,
+    /// Packets between two readings of the clock.
+    pub packets_per_reading: usize,
+    /// Readings between two fills of the arena; 1 is hot.
+    pub readings_per_fill: usize,
+}
+
+/// Bytes around a packet that a path of this project may touch.
+const AROUND_PACKET_BYTES: usize = 2 * LINE_BYTES;
+/// Most packets between two readings: more would only make stalls likelier.
+const MOST_PACKETS_PER_READING: usize = 256;
+
+impl Shape {
+    /// Hot: everything between two readings was just written and fits three quarters of the
+    /// L1 data cache. `burst` becomes smaller where the packets are too large for that.
+    pub fn hot(longest: usize, burst: usize, caches: Caches) -> Self {
+        let fit = caches.l1d_bytes * 3 / 4 / touched_bytes(longest);
+        let burst = burst.clamp(1, fit.max(1));
+        let bursts = (fit / burst).clamp(1, (MOST_PACKETS_PER_READING / burst).max(1));
+        Self {
+            burst,
+            packets_per_reading: burst * bursts,
+            readings_per_fill: 1,
+        }
+    }
+
+    /// Warm: between the fill of a packet and its turn, four times the L2 was written.
+    pub fn warm(longest: usize, burst: usize, caches: Caches) -> Self {
+        let hot = Self::hot(longest, burst, caches);
+        let packets = 4 * caches.l2_bytes / touched_bytes(longest);
+        Self {
+            readings_per_fill: packets.div_ceil(hot.packets_per_reading).max(2),
+            ..hot
+        }
+    }
+
+    /// Packets in the arena.
+    pub fn arena_packets(&self) -> usize {
+        self.packets_per_reading * self.readings_per_fill
+    }
+
+    /// Readings needed for one walk over a workload. The last one runs on into the beginning.
+    pub fn readings_per_walk(&self, packets: usize) -> usize {
+        packets.div_ceil(self.packets_per_reading)
+    }
+}
+
+fn touched_bytes(packet_bytes: usize) -> usize {
+    (packet_bytes + AROUND_PACKET_BYTES).next_multiple_of(LINE_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hot_fits_the_l1_and_warm_does_not_fit_the_l2() {
+        let caches = Caches::default();
+        for longest in [20, 64, 576, 1440, 1500, 9000] {
+            let hot = Shape::hot(longest, 32, caches);
+            assert!(hot.burst >= 1 && hot.readings_per_fill == 1);
+            assert!(hot.packets_per_reading * longest <= caches.l1d_bytes);
+            let warm = Shape::warm(longest, 32, caches);
+            assert!(warm.arena_packets() * touched_bytes(longest) >= 4 * caches.l2_bytes);
+        }
+    }
+
+    #[test]
+    fn the_walk_is_endless() {
+        let packets: Vec<&[u8]> = vec![b"a", b"bb", b"ccc"];
+        let workload = Workload::new(packets);
+        assert_eq!(workload.packet(4), b"bb");
+        assert_eq!(workload.filtered(&[false, true, true]).inner_bytes(), 5);
+        assert_eq!(Workload::new(vec![]).packet(3), b"");
+    }
+}

@@ -1,0 +1,192 @@
+//! Which captures a run uses, and a first look at each: how many packets, of what size.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tunneltax_core::capture::{Chunk, Limits, Reader, Tally};
+use tunneltax_reports::record;
+
+use crate::failure::Failure;
+use crate::host;
+
+/// Where the bundled captures are: in the checkout that this was built from.
+const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps");
+
+/// The part of `pcaps/manifest.toml` that the program needs.
+#[derive(Deserialize)]
+struct Manifest {
+    capture: Vec<ManifestEntry>,
+}
+
+/// One bundled capture.
+#[derive(Deserialize)]
+pub struct ManifestEntry {
+    /// File name in the folder.
+    pub file: String,
+    /// Short name.
+    pub name: String,
+    /// What it is.
+    pub title: String,
+}
+
+/// A capture that has been read once.
+pub struct Survey {
+    /// Short name, unique in the run.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// As the record shows it.
+    pub file: String,
+    /// Packets that can be replayed.
+    pub packets: u64,
+    /// Mean IP total length of them.
+    pub mean_bytes: f64,
+    /// Packets by size class, in the order of [`CLASSES`].
+    pub by_class: [u64; CLASSES.len()],
+    sha256: String,
+}
+
+/// Size classes of a capture: least and largest IP total length.
+pub const CLASSES: [(usize, usize); 5] =
+    [(0, 127), (128, 255), (256, 511), (512, 1023), (1024, usize::MAX)];
+
+/// Name of a class.
+pub fn class_name(class: usize) -> String {
+    match CLASSES.get(class) {
+        Some((low, usize::MAX)) => format!("{low} and more"),
+        Some((low, high)) => format!("{low}-{high}"),
+        None => String::new(),
+    }
+}
+
+/// The class of a packet.
+pub fn class_of(bytes: usize) -> usize {
+    CLASSES.iter().position(|(low, high)| (*low..=*high).contains(&bytes)).unwrap_or(0)
+}
+
+/// The bundled captures.
+pub fn bundled() -> Result<Vec<ManifestEntry>, Failure> {
+    let path = Path::new(BUNDLED).join("manifest.toml");
+    let next = "run inside a checkout, or name captures: tunneltax run FILE…";
+    let text = std::fs::read_to_string(&path)
+        .map_err(|why| Failure::file("read the bundled captures'", &path, why, next))?;
+    let manifest: Manifest = toml::from_str(&text)
+        .map_err(|why| Failure::file("understand", &path, why.message(), next))?;
+    Ok(manifest.capture)
+}
+
+/// Reads every capture once: the named ones, or the bundled ones without any.
+pub fn survey(files: &[PathBuf], limits: Limits) -> Result<Vec<Survey>, Failure> {
+    let mut surveys: Vec<Survey> = Vec::new();
+    let named: Vec<(String, PathBuf, String)> = if files.is_empty() {
+        let entry = |e: ManifestEntry| {
+            let shown = format!("pcaps/{}", e.file);
+            (e.name, Path::new(BUNDLED).join(&e.file), shown)
+        };
+        bundled()?.into_iter().map(entry).collect()
+    } else {
+        let entry = |path: &PathBuf| (short_name(path), path.clone(), path.display().to_string());
+        files.iter().map(entry).collect()
+    };
+    for (name, path, file) in named {
+        let taken = surveys.iter().filter(|s| s.name == name || s.name.starts_with(&format!("{name}~"))).count();
+        let name = if taken == 0 { name } else { format!("{name}~{}", taken + 1) };
+        surveys.push(survey_one(name, path, file, limits)?);
+    }
+    Ok(surveys)
+}
+
+fn survey_one(name: String, path: PathBuf, file: String, limits: Limits) -> Result<Survey, Failure> {
+    let mut by_class = [0; CLASSES.len()];
+    let tally = each_chunk(&path, limits, |chunk| {
+        for packet in chunk.packets() {
+            by_class[class_of(packet.len())] += 1;
+        }
+        Ok(())
+    })?;
+    if tally.frames_replayed == 0 {
+        return Err(Failure::Failed(nothing_routable(&path, &tally)));
+    }
+    let sha256 = host::sha256_of(&path)
+        .map_err(|why| Failure::file("read", &path, why, "check the file"))?;
+    Ok(Survey {
+        name,
+        path,
+        file,
+        packets: tally.frames_replayed,
+        mean_bytes: tally.inner_bytes as f64 / tally.frames_replayed as f64,
+        by_class,
+        sha256,
+    })
+}
+
+fn nothing_routable(path: &Path, tally: &Tally) -> String {
+    let reasons: Vec<String> = tally
+        .left_out
+        .iter()
+        .map(|(reason, count)| format!("{count} {}", reason.name()))
+        .collect();
+    let why = if reasons.is_empty() {
+        "it holds no whole frame".to_owned()
+    } else {
+        format!("its {} frames were left out ({})", tally.frames_read, reasons.join(", "))
+    };
+    format!("{}: nothing to replay: {why}; take a capture with IP packets, or raise --mtu", path.display())
+}
+
+/// Hands every chunk of a capture to `take`; returns the final tally.
+pub fn each_chunk(
+    path: &Path,
+    limits: Limits,
+    mut take: impl FnMut(&Chunk) -> Result<(), Failure>,
+) -> Result<Tally, Failure> {
+    let failed = |why: tunneltax_core::capture::CaptureError| Failure::Failed(why.to_string());
+    let mut reader = Reader::open(path, limits).map_err(failed)?;
+    let mut chunk = Chunk::new();
+    while reader.next_chunk(&mut chunk).map_err(failed)? {
+        take(&chunk)?;
+    }
+    Ok(reader.tally().clone())
+}
+
+/// The capture as the record has it.
+pub fn to_record(survey: &Survey, tally: &Tally) -> record::Capture {
+    record::Capture {
+        name: survey.name.clone(),
+        file: survey.file.clone(),
+        sha256: Some(survey.sha256.clone()),
+        frames_read: tally.frames_read,
+        frames_replayed: tally.frames_replayed,
+        left_out: tally.left_out.iter().map(|(r, n)| (r.name().to_owned(), n)).collect(),
+        truncated: tally.truncated,
+        inner_bytes: tally.inner_bytes,
+    }
+}
+
+/// File name without the endings that say format and compression.
+fn short_name(path: &Path) -> String {
+    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+    let mut name = name.as_ref();
+    while let Some((stem, ending)) = name.rsplit_once('.') {
+        if stem.is_empty() || !["pcap", "pcapng", "cap", "gz", "zst", "dmp"].contains(&ending) {
+            break;
+        }
+        name = stem;
+    }
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_have_no_gap_and_names_lose_their_endings() {
+        for bytes in [0, 127, 128, 255, 256, 511, 512, 1023, 1024, 9000] {
+            let (low, high) = CLASSES[class_of(bytes)];
+            assert!(low <= bytes && bytes <= high);
+        }
+        assert_eq!(short_name(Path::new("a/redis.pcap.zst")), "redis");
+        assert_eq!(short_name(Path::new(".pcap")), ".pcap");
+    }
+}

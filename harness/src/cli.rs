@@ -1,0 +1,135 @@
+//! The command line: verbs, options and what they mean. Stable for scripts.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Exit codes and files, as `--help` promises them.
+const CONTRACT: &str = "\
+Exit codes:
+  0  done
+  1  failed; one sentence on standard error says what and the next step
+  2  usage
+  3  done, on a capture that ends within a frame
+
+Files in --out (default target/tunneltax):
+  record.json   the versioned record, rewritten as cases finish
+  report.html   one self-contained page
+  report.md     the same for a terminal or a pull request";
+
+/// Replays captured packets through a plain forward and through an IPsec tunnel, and prints
+/// the bill: forwarding, encapsulation, encryption and integrity, in ns and bytes a packet.
+#[derive(Debug, Parser)]
+#[command(name = "tunneltax", version, after_help = CONTRACT, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    /// What to do; `run` on the bundled captures if left out.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+    /// Options of `run`.
+    #[command(flatten)]
+    pub run: RunOptions,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Measure, print the bill, write record and report
+    #[command(after_help = CONTRACT)]
+    Run(RunArguments),
+    /// Prove vectors and every case's round trip over the captures; measure nothing
+    #[command(after_help = CONTRACT)]
+    Verify(VerifyArguments),
+    /// Show cases, libraries, bundled captures and sizes
+    List,
+    /// Draw a record again
+    #[command(after_help = CONTRACT)]
+    Report(ReportArguments),
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    /// Captures (pcap or pcapng, plain, gzip or zstd); the bundled ones if left out
+    pub files: Vec<PathBuf>,
+    /// Options.
+    #[command(flatten)]
+    pub options: RunOptions,
+}
+
+/// What is read, and which cases see it.
+#[derive(Clone, Debug, Args)]
+pub struct Selection {
+    /// Cases, as a glob over ids; an id without @ means every library [repeatable]
+    #[arg(long = "case", value_name = "GLOB")]
+    pub cases: Vec<String>,
+    /// Longest IP packet that enters the near gateway, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(68..=9216))]
+    pub mtu: u16,
+    /// Packets replayed of each capture; the rest is counted as left out
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_packets: Option<u64>,
+    /// Seed of keys, routes, order and generated packets
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// Anti-replay window, packets (RFC 4303, 3.4.3)
+    #[arg(long, value_name = "PACKETS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(32..=4096))]
+    pub replay_window: u32,
+    /// Packets handed to a path in one call
+    #[arg(long, value_name = "PACKETS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub burst: u16,
+}
+
+/// Options of `run`.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// What is read, and which cases see it.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Sizes of generated packets (IP total length, or imix, ipsec-imix), comma-separated
+    #[arg(long = "size", value_name = "LIST", value_delimiter = ',')]
+    pub sizes: Vec<String>,
+    /// Where record and reports go
+    #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
+    pub out: PathBuf,
+    /// Write the record to standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// No progress, no bill; the files and the exit code say it all
+    #[arg(long)]
+    pub quiet: bool,
+    /// Every packet, twice the instances, warm size classes, yardstick cases
+    #[arg(long)]
+    pub full: bool,
+    /// Time for measuring, seconds; the rows are planned into it
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: Option<u32>,
+}
+
+/// `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// Captures; the bundled ones if left out
+    pub files: Vec<PathBuf>,
+    /// What is read, and which cases see it.
+    #[command(flatten)]
+    pub selection: Selection,
+    /// Write what each case sent, and what entered its tunnel, as pcap, with the keys
+    #[arg(long, value_name = "DIR")]
+    pub write: Option<PathBuf>,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub struct ReportArguments {
+    /// A record that `run` wrote
+    pub record: PathBuf,
+    /// Where report.html and report.md go; beside the record if left out
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write the record to standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Print no bill
+    #[arg(long)]
+    pub quiet: bool,
+}

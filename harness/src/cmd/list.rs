@@ -1,0 +1,55 @@
+//! `list`: cases, libraries with the code they run here, captures, sizes.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use tunneltax_core::path::{Kind, cases};
+use tunneltax_core::synth::Mix;
+
+use crate::captures;
+use crate::failure::Failure;
+use crate::libraries::libraries;
+use crate::output;
+
+/// Prints the lists.
+pub fn list() -> Result<ExitCode, Failure> {
+    let mut text = String::new();
+    // Writing into a string cannot fail.
+    let _ = write_lists(&mut text);
+    output::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write_lists(text: &mut String) -> std::fmt::Result {
+    for (kind, title) in [
+        (Kind::Bill, "Cases of the bill (--case GLOB; without @ every library)"),
+        (Kind::Yardstick, "Yardsticks (with --full, or by name)"),
+    ] {
+        writeln!(text, "{title}")?;
+        for case in cases().iter().filter(|c| c.kind == kind) {
+            writeln!(text, "  {:<36} {}", case.id, case.title)?;
+            writeln!(text, "  {:<36}   {}", "", case.stages.join(" → "))?;
+        }
+        writeln!(text)?;
+    }
+    writeln!(text, "Cipher libraries, and the code they run on this CPU")?;
+    for library in libraries() {
+        writeln!(text, "  {:<12} {}", library.name, library.version)?;
+        for (algorithm, code) in &library.code {
+            writeln!(text, "  {:<12}   {algorithm:<20} {code}, chosen at {}", "", library.chosen_at)?;
+        }
+    }
+    writeln!(text, "\nSizes of generated packets (--size LIST)")?;
+    writeln!(text, "  {} (IP total length, {} to {})", super::run::DEFAULT_SIZES.join(", "), Mix::BYTES_MIN, Mix::BYTES_MAX)?;
+    writeln!(text, "  ipsec-imix")?;
+    writeln!(text, "\nBundled captures")?;
+    match captures::bundled() {
+        Ok(entries) => {
+            for entry in entries {
+                writeln!(text, "  {:<12} {:<24} {}", entry.name, entry.file, entry.title)?;
+            }
+        }
+        Err(why) => writeln!(text, "  none: {why}")?,
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! The machine, the program and what disturbed the run: the provenance of a record.
+
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+use tunneltax_core::workload::Caches;
+use tunneltax_reports::record::{Build, Host};
+
+use crate::cpu;
+
+/// The lock file that this binary was built with.
+pub const LOCK_FILE: &str = include_str!("../../Cargo.lock");
+
+/// The program that is running.
+pub fn build() -> Build {
+    let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let binary = std::env::current_exe().ok();
+    Build {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: given(env!("TUNNELTAX_COMMIT")),
+        dirty: env!("TUNNELTAX_DIRTY").parse().ok(),
+        profile: env!("TUNNELTAX_PROFILE_NAME").to_owned(),
+        rustc: env!("TUNNELTAX_RUSTC_VERSION").to_owned(),
+        target_features: cpu::built_for(),
+        binary_sha256: binary.and_then(|path| sha256_of(&path).ok()).unwrap_or_default(),
+        lock_sha256: hex(&Sha256::digest(LOCK_FILE.as_bytes())),
+    }
+}
+
+/// The version of a library, from the lock file.
+pub fn version_of(package: &str) -> Option<String> {
+    let lock: toml::Table = LOCK_FILE.parse().ok()?;
+    let packages = lock.get("package")?.as_array()?;
+    let found = packages.iter().find(|p| p.get("name").and_then(toml::Value::as_str) == Some(package))?;
+    Some(found.get("version")?.as_str()?.to_owned())
+}
+
+/// SHA-256 of a file, read in pieces.
+pub fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut file = fs::File::open(path)?;
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match std::io::Read::read(&mut file, &mut piece)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&piece[..read]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// The machine.
+pub fn host(pinned_to: Option<usize>) -> Host {
+    let cpuinfo = read("/proc/cpuinfo").unwrap_or_default();
+    let of_cpu = |key| field(&cpuinfo, key);
+    let part = |key| of_cpu(key).unwrap_or_default();
+    Host {
+        cpu: format!(
+            "{} (family {}, model {}, stepping {})",
+            part("model name"), part("cpu family"), part("model"), part("stepping"),
+        ),
+        microcode: of_cpu("microcode"),
+        cpu_flags: cpu::cipher_flags(),
+        cores: std::thread::available_parallelism().map_or(1, Into::into),
+        pinned_to,
+        l1d_bytes: cache_bytes(1),
+        l2_bytes: cache_bytes(2),
+        l3_bytes: cache_bytes(3),
+        memory_bytes: read("/proc/meminfo")
+            .and_then(|text| field(&text, "MemTotal"))
+            .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok())
+            .map(|kib| kib << 10),
+        kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
+        governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        hypervisor: cpu::hypervisor(),
+    }
+}
+
+/// Cache sizes for the temperatures; the fallback is small enough for any server.
+pub fn caches() -> Caches {
+    let or = |found: Option<u64>, fallback| found.map_or(fallback, |bytes| bytes as usize);
+    let fallback = Caches::default();
+    Caches {
+        l1d_bytes: or(cache_bytes(1), fallback.l1d_bytes),
+        l2_bytes: or(cache_bytes(2), fallback.l2_bytes),
+    }
+}
+
+/// Size of the data (or unified) cache of a level of the first CPU.
+fn cache_bytes(level: u8) -> Option<u64> {
+    let caches = fs::read_dir("/sys/devices/system/cpu/cpu0/cache").ok()?;
+    caches.flatten().find_map(|entry| {
+        let of = |name: &str| read(entry.path().join(name));
+        let matches = of("level")? == level.to_string() && of("type")? != "Instruction";
+        let size = of("size")?;
+        let kib: u64 = size.strip_suffix('K').and_then(|kib| kib.parse().ok())?;
+        matches.then_some(kib << 10)
+    })
+}
+
+/// Counters of the kernel that tell how much else ran.
+#[derive(Clone, Copy, Default)]
+pub struct Disturbance {
+    load: f64,
+    steal_ticks: Option<u64>,
+    all_ticks: Option<u64>,
+    involuntary_switches: Option<u64>,
+}
+
+impl Disturbance {
+    /// Reads them.
+    pub fn now() -> Self {
+        let stat = read("/proc/stat").unwrap_or_default();
+        let ticks: Vec<u64> = stat
+            .lines()
+            .next()
+            .map(|line| line.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect())
+            .unwrap_or_default();
+        Self {
+            load: read("/proc/loadavg")
+                .and_then(|text| text.split_whitespace().next()?.parse().ok())
+                .unwrap_or(0.0),
+            // user nice system idle iowait irq softirq steal; the guest columns are in user.
+            steal_ticks: ticks.get(7).copied(),
+            all_ticks: ticks.get(..8).map(|ticks| ticks.iter().sum()),
+            involuntary_switches: read("/proc/thread-self/status")
+                .and_then(|text| field(&text, "nonvoluntary_ctxt_switches")?.parse().ok()),
+        }
+    }
+
+    /// Load average of a minute.
+    pub fn load(&self) -> f64 {
+        self.load
+    }
+
+    /// Percent of all CPU time since `earlier` that the hypervisor took away.
+    pub fn steal_percent_since(&self, earlier: &Self) -> Option<f64> {
+        let stolen = self.steal_ticks?.checked_sub(earlier.steal_ticks?)?;
+        let all = self.all_ticks?.checked_sub(earlier.all_ticks?)?;
+        (all > 0).then(|| 100.0 * stolen as f64 / all as f64)
+    }
+
+    /// Times since `earlier` that the kernel put this thread aside.
+    pub fn switches_since(&self, earlier: &Self) -> Option<u64> {
+        self.involuntary_switches?.checked_sub(earlier.involuntary_switches?)
+    }
+}
+
+/// Binds this thread to the last CPU: the first one serves most interrupts.
+pub fn pin() -> Option<usize> {
+    let core = core_affinity::get_core_ids()?.into_iter().max_by_key(|core| core.id)?;
+    core_affinity::set_for_current(core).then_some(core.id)
+}
+
+fn read(path: impl AsRef<Path>) -> Option<String> {
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+/// The value of the first line `key : value`.
+fn field(text: &str, key: &str) -> Option<String> {
+    text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        (name.trim() == key).then(|| value.trim().to_owned())
+    })
+}

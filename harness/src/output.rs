@@ -1,0 +1,45 @@
+//! Files that are whole or not there: written beside their place, then moved into it.
+
+use std::io::Write;
+use std::path::Path;
+
+use crate::failure::Failure;
+
+const NEXT: &str = "name another folder with --out";
+
+/// Makes the folder and proves that it can be written to, before any time is spent.
+pub fn prepare(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder)
+        .and_then(|()| tempfile::NamedTempFile::new_in(folder))
+        .map(drop)
+        .map_err(|why| Failure::file("write to", folder, why, NEXT))
+}
+
+/// Replaces `folder/name` by `text`, atomically.
+pub fn replace(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
+    let path = folder.join(name);
+    let fail = |why: std::io::Error| Failure::file("write", &path, why, NEXT);
+    let mut file = tempfile::Builder::new()
+        .permissions(permissions())
+        .tempfile_in(folder)
+        .map_err(fail)?;
+    file.write_all(text.as_bytes()).map_err(fail)?;
+    file.persist(&path).map(drop).map_err(|e| fail(e.error))
+}
+
+/// As a file that was simply created: the temporary ones are closed to others.
+fn permissions() -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::Permissions::from_mode(0o644)
+}
+
+/// Prints to standard output; a closed pipe (`| head`) is the reader's choice, not a failure.
+pub fn print(text: &str) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::Failed(format!("cannot write to standard output: {why}; redirect it elsewhere")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,62 @@
+//! Writes IP packets as a pcap file (nanoseconds, link type RAW) for other people's tools.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pcap_parser::{LegacyPcapBlock, Linktype, PcapHeader, ToVec};
+
+use crate::failure::Failure;
+
+const NEXT: &str = "name another folder with --write";
+
+/// A pcap file in the making.
+pub struct PcapFile {
+    path: PathBuf,
+    file: std::io::BufWriter<std::fs::File>,
+    packets: u64,
+}
+
+impl PcapFile {
+    /// Creates the file and writes its header.
+    pub fn create(path: &Path) -> Result<Self, Failure> {
+        let fail = |why: &dyn std::fmt::Display| Failure::file("write", path, why, NEXT);
+        let header = PcapHeader {
+            // Nanoseconds, in the byte order of the writer.
+            magic_number: 0xa1b2_3c4d,
+            version_major: 2,
+            version_minor: 4,
+            thiszone: 0,
+            sigfigs: 0,
+            snaplen: u32::from(u16::MAX),
+            network: Linktype::RAW,
+        }
+        .to_vec_raw()
+        .map_err(|why| fail(&format!("{why:?}")))?;
+        let mut file = std::fs::File::create(path).map(std::io::BufWriter::new).map_err(|w| fail(&w))?;
+        file.write_all(&header).map_err(|w| fail(&w))?;
+        Ok(Self { path: path.to_owned(), file, packets: 0 })
+    }
+
+    /// Appends a packet. Its time is its position, a microsecond apart.
+    pub fn write(&mut self, packet: &[u8]) -> Result<(), Failure> {
+        let fail = |why: &dyn std::fmt::Display| Failure::file("write", &self.path, why, NEXT);
+        let block = LegacyPcapBlock {
+            ts_sec: (self.packets / 1_000_000) as u32,
+            ts_usec: (self.packets % 1_000_000 * 1000) as u32,
+            caplen: packet.len() as u32,
+            origlen: packet.len() as u32,
+            data: packet,
+        }
+        .to_vec_raw()
+        .map_err(|why| fail(&format!("{why:?}")))?;
+        self.file.write_all(&block).map_err(|w| fail(&w))?;
+        self.packets += 1;
+        Ok(())
+    }
+
+    /// Closes the file; returns the packets in it.
+    pub fn finish(mut self) -> Result<u64, Failure> {
+        self.file.flush().map_err(|why| Failure::file("write", &self.path, why, NEXT))?;
+        Ok(self.packets)
+    }
+}

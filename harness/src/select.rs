@@ -1,0 +1,58 @@
+//! Which cases and sizes a command line names.
+
+use glob::Pattern;
+use tunneltax_core::path::{Case, Kind, cases};
+
+use crate::failure::Failure;
+
+/// The cases that any of the globs names, in the order of the list; without globs those of the
+/// bill, and with `yardsticks` those too.
+pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static Case>, Failure> {
+    if globs.is_empty() {
+        let wanted = |case: &&Case| case.kind == Kind::Bill || yardsticks;
+        return Ok(cases().iter().filter(wanted).collect());
+    }
+    let mut named = vec![false; cases().len()];
+    for text in globs {
+        let pattern = Pattern::new(text).map_err(|why| {
+            Failure::Usage(format!("--case {text:?} is not a glob: {why}; try `esp/*` or an id from `tunneltax list`"))
+        })?;
+        let mut any = false;
+        for (case, named) in cases().iter().zip(&mut named) {
+            if names(&pattern, text, case.id) {
+                *named = true;
+                any = true;
+            }
+        }
+        if !any {
+            return Err(Failure::Usage(format!(
+                "--case {text:?} names no case; `tunneltax list` shows them"
+            )));
+        }
+    }
+    Ok(cases().iter().zip(named).filter_map(|(case, named)| named.then_some(case)).collect())
+}
+
+/// A pattern without `@` is matched against the id without its library.
+fn names(pattern: &Pattern, text: &str, id: &str) -> bool {
+    let without_library = id.split_once('@').map_or(id, |(id, _)| id);
+    pattern.matches(if text.contains('@') { id } else { without_library })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_without_library_means_every_library() {
+        let ids = |globs: &[&str]| -> Vec<&str> {
+            let globs: Vec<String> = globs.iter().map(|g| (*g).to_owned()).collect();
+            select_cases(&globs, false).unwrap().iter().map(|c| c.id).collect()
+        };
+        assert_eq!(ids(&["esp/aes-256-gcm@ring"]), ["esp/aes-256-gcm@ring"]);
+        let every = ids(&["esp/aes-256-gcm"]);
+        assert!(every.len() >= 3 && every.iter().all(|id| id.starts_with("esp/aes-256-gcm@")));
+        assert_eq!(ids(&["forward", "forward"]), ["forward"]);
+        assert!(select_cases(&["nonsense".to_owned()], false).is_err());
+    }
+}
