@@ -4,9 +4,11 @@
 //! | --- | --- | --- |
 //! | [`frame`] | a packet in a buffer | `fate` |
 //! | [`fate`] | what became of a packet | |
+//! | [`capture`] | what is replayed: files in, chunks of packets out | |
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
 //! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `frame`, `fate` |
 
+pub mod capture;
 pub mod cipher;
 pub mod fate;
 pub mod frame;
