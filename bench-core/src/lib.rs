@@ -5,9 +5,13 @@
 //! | [`frame`] | a packet in a buffer | `fate` |
 //! | [`fate`] | what became of a packet | |
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `frame`, `fate` |
+//! | [`wire`] | headers: parse, emit, checksum | `fate` |
+//! | [`net`] | routes, security group | `wire`, `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `net`, `wire`, `frame`, `fate` |
 
 pub mod cipher;
 pub mod fate;
 pub mod frame;
+pub mod net;
 pub mod path;
+pub mod wire;
