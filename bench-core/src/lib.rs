@@ -6,10 +6,14 @@
 //! | [`fate`] | what became of a packet | |
 //! | [`capture`] | what is replayed: files in, chunks of packets out | |
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `frame`, `fate` |
+//! | [`wire`] | headers: parse, emit, checksum | `fate` |
+//! | [`net`] | routes, security group | `wire`, `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `net`, `wire`, `frame`, `fate` |
 
 pub mod capture;
 pub mod cipher;
 pub mod fate;
 pub mod frame;
+pub mod net;
 pub mod path;
+pub mod wire;

@@ -1,5 +1,7 @@
 //! Ways for packets to leave a gateway and to be taken in by the other, and the list of them.
 
+pub mod forward;
+
 use crate::frame::Frame;
 
 /// A way through a pair of gateways. Works on a burst; a burst of one is the per-packet case.

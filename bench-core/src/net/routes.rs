@@ -1,0 +1,134 @@
+//! Route table: longest prefix match (RFC 1812, 5.2.4.3) to the index of a neighbour.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use ipnet::{Ipv4Net, Ipv6Net};
+use iptrie::map::{LCTrieMap, RTrieMap};
+use iptrie::{Ipv4Prefix, Ipv6Prefix};
+use rand::{Rng, RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Prefixes of [`Routes::seeded`] beside the default route, in each of both families.
+pub const SEEDED_PREFIXES: usize = 399;
+/// Neighbours that the seeded routes spread over; the default route leads to number 0.
+pub const NEIGHBOURS: u32 = 16;
+
+/// Value of the tries' root, which they have whether there is a default route or not.
+const NO_ROUTE: u32 = u32::MAX;
+
+/// Both families' routes, ready for look-up; a change means a new table.
+pub struct Routes {
+    v4: LCTrieMap<Ipv4Prefix, u32>,
+    v6: LCTrieMap<Ipv6Prefix, u32>,
+}
+
+impl Routes {
+    /// A table of these prefixes and the neighbours they lead to. Of two equal prefixes the
+    /// later one counts; without a prefix of length 0 some addresses have no route. The
+    /// number `u32::MAX` is no neighbour.
+    pub fn new(
+        v4: impl IntoIterator<Item = (Ipv4Net, u32)>,
+        v6: impl IntoIterator<Item = (Ipv6Net, u32)>,
+    ) -> Self {
+        let mut trie4 = RTrieMap::with_root(NO_ROUTE);
+        for (prefix, neighbour) in v4 {
+            trie4.insert(Ipv4Prefix::from(prefix), neighbour);
+        }
+        let mut trie6 = RTrieMap::with_root(NO_ROUTE);
+        for (prefix, neighbour) in v6 {
+            trie6.insert(Ipv6Prefix::from(prefix), neighbour);
+        }
+        Self {
+            v4: trie4.compress(),
+            v6: trie6.compress(),
+        }
+    }
+
+    /// A default route and [`SEEDED_PREFIXES`] more in each family; the same seed gives the
+    /// same table.
+    pub fn seeded(seed: u64) -> Self {
+        let (v4, v6) = seeded_prefixes(seed);
+        Self::new(v4, v6)
+    }
+
+    /// The neighbour that leads to an IPv4 address.
+    #[inline(always)]
+    pub fn next_hop_v4(&self, destination: u32) -> Option<u32> {
+        let (_, &neighbour) = self.v4.lookup(&Ipv4Addr::from_bits(destination));
+        (neighbour != NO_ROUTE).then_some(neighbour)
+    }
+
+    /// The neighbour that leads to an IPv6 address.
+    #[inline(always)]
+    pub fn next_hop_v6(&self, destination: u128) -> Option<u32> {
+        let (_, &neighbour) = self.v6.lookup(&Ipv6Addr::from_bits(destination));
+        (neighbour != NO_ROUTE).then_some(neighbour)
+    }
+}
+
+/// The prefixes of [`Routes::seeded`], each family's default route first.
+///
+/// A third of them lie in private space (RFC 1918; RFC 4193), as between sites of one owner,
+/// so that captures taken there meet more than the default route.
+pub fn seeded_prefixes(seed: u64) -> (Vec<(Ipv4Net, u32)>, Vec<(Ipv6Net, u32)>) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let v4 = distinct(Ipv4Net::default(), || random_v4(&mut random));
+    let v6 = distinct(Ipv6Net::default(), || random_v6(&mut random));
+    let mut neighbours = ChaCha8Rng::seed_from_u64(!seed);
+    let mut neighbour = || neighbours.random_range(1..NEIGHBOURS);
+    let v4 = v4.into_iter().enumerate();
+    let v6 = v6.into_iter().enumerate();
+    (
+        v4.map(|(i, net)| (net, if i == 0 { 0 } else { neighbour() }))
+            .collect(),
+        v6.map(|(i, net)| (net, if i == 0 { 0 } else { neighbour() }))
+            .collect(),
+    )
+}
+
+/// `first` and [`SEEDED_PREFIXES`] more, no two equal.
+fn distinct<N: PartialEq>(first: N, mut draw: impl FnMut() -> Option<N>) -> Vec<N> {
+    let mut nets = vec![first];
+    while nets.len() <= SEEDED_PREFIXES {
+        match draw() {
+            Some(net) if !nets.contains(&net) => nets.push(net),
+            _ => {}
+        }
+    }
+    nets
+}
+
+/// Lengths 8 to 32, most of them 16 to 24 as in any table that is not a backbone's.
+fn random_v4(random: &mut ChaCha8Rng) -> Option<Ipv4Net> {
+    let bits = random.next_u32();
+    let bits = match random.random_range(0..6) {
+        0 => 0x0a00_0000 | bits >> 8,  // 10.0.0.0/8
+        1 => 0xc0a8_0000 | bits >> 16, // 192.168.0.0/16
+        _ => bits,
+    };
+    let length = match random.random_range(0..8) {
+        0 => random.random_range(8..16),
+        1 => random.random_range(25..=32),
+        _ => random.random_range(16..=24),
+    };
+    Ipv4Net::new(Ipv4Addr::from_bits(bits), length)
+        .ok()
+        .map(|net| net.trunc())
+}
+
+/// Lengths 16 to 128, most of them 32 to 64.
+fn random_v6(random: &mut ChaCha8Rng) -> Option<Ipv6Net> {
+    let bits = u128::from(random.next_u64()) << 64 | u128::from(random.next_u64());
+    let bits = match random.random_range(0..3) {
+        0 => 0xfd << 120 | bits >> 8,  // fd00::/8
+        _ => 0b001 << 125 | bits >> 3, // 2000::/3
+    };
+    let length = match random.random_range(0..8) {
+        0 => random.random_range(16..32),
+        1 => random.random_range(65..=128),
+        _ => random.random_range(32..=64),
+    };
+    Ipv6Net::new(Ipv6Addr::from_bits(bits), length)
+        .ok()
+        .map(|net| net.trunc())
+}
