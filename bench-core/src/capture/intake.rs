@@ -2,11 +2,11 @@
 
 use std::io;
 
+use super::Limits;
 use super::chunk::Chunk;
 use super::error::Damage;
 use super::link::{Link, ip_packet};
 use super::tally::{LeftOut, Tally};
-use super::Limits;
 
 /// One frame as a format found it.
 pub(super) struct Record<'a> {
@@ -29,7 +29,10 @@ pub(super) enum Fault {
     Io(io::Error),
     Damage(Damage),
     /// A section of a version that is not known.
-    Version { major: u16, minor: u16 },
+    Version {
+        major: u16,
+        minor: u16,
+    },
 }
 
 impl From<io::Error> for Fault {

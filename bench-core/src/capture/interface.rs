@@ -84,7 +84,10 @@ impl Interface {
 /// Option `if_tsoffset`. pcap-parser 0.17 reads it little endian in any section.
 fn offset_seconds(description: &InterfaceDescriptionBlock<'_>, big_endian: bool) -> i64 {
     let is_offset = |code| code == OptionCode::IfTsoffset;
-    let option = description.options.iter().find(|option| is_offset(option.code));
+    let option = description
+        .options
+        .iter()
+        .find(|option| is_offset(option.code));
     let bytes = option.and_then(|option| option.value().first_chunk());
     match bytes {
         Some(bytes) if big_endian => i64::from_be_bytes(*bytes),

@@ -131,7 +131,13 @@ impl Reader {
             Err(fault) => {
                 self.is_done = true;
                 let frames_read = self.intake.tally.frames_read;
-                return Err(explain(fault, &self.file, &self.window, frames_read, format));
+                return Err(explain(
+                    fault,
+                    &self.file,
+                    &self.window,
+                    frames_read,
+                    format,
+                ));
             }
         }
         Ok(!chunk.is_empty())
@@ -202,10 +208,26 @@ fn foreign(data: &[u8], is_cut: bool) -> (&'static str, &'static str) {
     const SAVE_AGAIN: &str = "save it as pcap or pcapng";
     const UNPACK: &str = "unpack it first, or pack it with gzip or zstd";
     const KNOWN: &[(&[u8], &str, &str)] = &[
-        (&[0x34, 0xcd, 0xb2, 0xa1], "pcap in Kuznetzov's modified format", "rewrite it with editcap"),
-        (&[0xa1, 0xb2, 0xcd, 0x34], "pcap in Kuznetzov's modified format", "rewrite it with editcap"),
-        (b"snoop\0\0\0", "a Solaris snoop file", "rewrite it with editcap"),
-        (&[0xfd, b'7', b'z', b'X', b'Z'], "compressed with xz", UNPACK),
+        (
+            &[0x34, 0xcd, 0xb2, 0xa1],
+            "pcap in Kuznetzov's modified format",
+            "rewrite it with editcap",
+        ),
+        (
+            &[0xa1, 0xb2, 0xcd, 0x34],
+            "pcap in Kuznetzov's modified format",
+            "rewrite it with editcap",
+        ),
+        (
+            b"snoop\0\0\0",
+            "a Solaris snoop file",
+            "rewrite it with editcap",
+        ),
+        (
+            &[0xfd, b'7', b'z', b'X', b'Z'],
+            "compressed with xz",
+            UNPACK,
+        ),
         (b"BZh", "compressed with bzip2", UNPACK),
         (&[0x04, 0x22, 0x4d, 0x18], "compressed with lz4", UNPACK),
         (b"PK\x03\x04", "a zip archive", UNPACK),
@@ -221,7 +243,10 @@ fn foreign(data: &[u8], is_cut: bool) -> (&'static str, &'static str) {
     match known {
         Some((_, found, remedy)) => (found, remedy),
         None if ends_early => ("it ends within its first header", "fetch the file again"),
-        None => ("its first bytes are neither pcap's nor pcapng's", SAVE_AGAIN),
+        None => (
+            "its first bytes are neither pcap's nor pcapng's",
+            SAVE_AGAIN,
+        ),
     }
 }
 

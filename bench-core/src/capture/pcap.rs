@@ -45,7 +45,11 @@ impl Pcap {
         if major != 2 || minor > 4 {
             return Err(Fault::Version { major, minor });
         }
-        let ns_per_tick = if header.is_nanosecond_precision() { 1 } else { 1000 };
+        let ns_per_tick = if header.is_nanosecond_precision() {
+            1
+        } else {
+            1000
+        };
         Ok(Self {
             big_endian: header.is_bigendian(),
             lengths_may_be_swapped: minor < 4,

@@ -189,7 +189,10 @@ impl PcapNg {
         } else {
             parse_simplepacketblock_le(block)
         };
-        let snapshot = self.interfaces.first().map_or(0, |first| first.snapshot_bytes);
+        let snapshot = self
+            .interfaces
+            .first()
+            .map_or(0, |first| first.snapshot_bytes);
         let packet = parsed.ok().map(|(_, packet)| {
             let captured = packet.packet_data().len().min(snapshot);
             Packet {

@@ -45,7 +45,9 @@ impl Compression {
 
     fn of(head: &[u8]) -> Self {
         let skippable = head.first().is_some_and(|byte| byte & 0xf0 == 0x50)
-            && head.get(1..).is_some_and(|rest| rest.starts_with(&ZSTD_SKIPPABLE));
+            && head
+                .get(1..)
+                .is_some_and(|rest| rest.starts_with(&ZSTD_SKIPPABLE));
         if head.starts_with(&GZIP_MAGIC) {
             Self::Gzip
         } else if head.starts_with(&ZSTD_MAGIC) || skippable {

@@ -1,3 +1,8 @@
 //! What the capture reader promises: formats, link types, reasons, damage, and the shared files.
 
+mod build;
+mod damage;
+mod formats;
+mod links;
 mod shared;
+mod speed;
