@@ -164,10 +164,13 @@ impl<K: Key> FlowTable<K> {
     /// An empty table for `capacity` flows. The memory is written once here, so that the
     /// operating system has it at hand before the clock starts.
     pub fn new(capacity: usize, seed: u64) -> Self {
-        let slots = (capacity * 2).next_power_of_two().max(2);
+        let count = (capacity * 2).next_power_of_two().max(2);
+        let mut slots = vec![K::EMPTY; count];
+        // Fresh zeroes are memory that nobody has provided yet: they must be written.
+        slots.fill(std::hint::black_box(K::EMPTY));
         Self {
-            slots: vec![K::EMPTY; slots],
-            mask: slots - 1,
+            slots,
+            mask: count - 1,
             used: 0,
             capacity,
             seed,

@@ -94,7 +94,7 @@ impl Forwarder {
         Ok(())
     }
 
-    #[inline(always)]
+    #[inline(never)]
     fn forward_v6(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
         let header = ipv6::Header::parse(frame.bytes())?;
         if header.hop_limit <= 1 {

@@ -30,23 +30,6 @@ pub fn sum(octets: &[u8]) -> u16 {
     fold(total + u64::from(u32::from_ne_bytes(tail)))
 }
 
-/// [`sum`] of exactly the 20 octets of an IPv4 header without options.
-#[inline(always)]
-pub fn sum_20(octets: &[u8; 20]) -> u16 {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t] = *octets;
-    let first = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
-    let second = u64::from_ne_bytes([i, j, k, l, m, n, o, p]);
-    let third = u32::from_ne_bytes([q, r, s, t]);
-    fold(add(add(first, second), u64::from(third)))
-}
-
-/// Sum with end-around carry.
-#[inline(always)]
-const fn add(left: u64, right: u64) -> u64 {
-    let (sum, carry) = left.overflowing_add(right);
-    sum.wrapping_add(carry as u64)
-}
-
 /// The checksum after one 16-bit word under it changed: `HC' = ~(~HC + ~m + m')`
 /// (RFC 1624, equation 3). All three in the same byte order.
 #[inline(always)]

@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use super::Fragment;
-use super::checksum::{fold, replace_word, sum, sum_20};
+use super::checksum::{fold, replace_word, sum};
 use crate::fate::Reason;
 
 /// Octets of a header without options: IHL 5.
@@ -53,35 +53,22 @@ impl Header {
         let fixed = packet
             .first_chunk::<HEADER_BYTES>()
             .ok_or(Reason::MalformedHeader)?;
-        let &[
-            vi,
-            tos,
-            t0,
-            t1,
-            i0,
-            i1,
-            f0,
-            f1,
-            ttl,
-            protocol,
-            _,
-            _,
-            ref addresses @ ..,
-        ] = fixed;
-        let &[s0, s1, s2, s3, d0, d1, d2, d3] = addresses;
-        let total_bytes = usize::from(u16::from_be_bytes([t0, t1]));
-        let header_bytes = if vi == VERSION_IHL {
+        // Five words as they lie in memory serve the checksum and, turned, the fields.
+        let words = words(fixed);
+        let [first, second, third, source, destination] = words.map(u32::from_be);
+        let total_bytes = (first & 0xffff) as usize;
+        let header_bytes = if fixed[0] == VERSION_IHL {
             HEADER_BYTES
         } else {
-            options_length(vi)?
+            options_length(fixed[0])?
         };
         if total_bytes < header_bytes || total_bytes > packet.len() {
             return Err(Reason::MalformedHeader);
         }
         let right = if header_bytes == HEADER_BYTES {
-            sum_20(fixed) == 0xffff
+            fold(words.iter().map(|&word| u64::from(word)).sum()) == 0xffff
         } else {
-            checksum_is_right(&packet[..header_bytes])
+            checksum_is_right(packet.get(..header_bytes).unwrap_or_default())
         };
         if !right {
             return Err(Reason::BadChecksum);
@@ -89,13 +76,13 @@ impl Header {
         Ok(Self {
             header_bytes,
             total_bytes,
-            tos,
-            identification: u16::from_be_bytes([i0, i1]),
-            flags_offset: u16::from_be_bytes([f0, f1]),
-            ttl,
-            protocol,
-            source: u32::from_be_bytes([s0, s1, s2, s3]),
-            destination: u32::from_be_bytes([d0, d1, d2, d3]),
+            tos: (first >> 16) as u8,
+            identification: (second >> 16) as u16,
+            flags_offset: second as u16,
+            ttl: (third >> 24) as u8,
+            protocol: (third >> 16) as u8,
+            source,
+            destination,
         })
     }
 
@@ -109,6 +96,13 @@ impl Header {
             _ => Fragment::Later(identification),
         }
     }
+}
+
+/// The header as five words in the machine's order.
+#[inline(always)]
+fn words(header: &[u8; HEADER_BYTES]) -> [u32; 5] {
+    let (chunks, _) = header.as_chunks::<4>();
+    std::array::from_fn(|at| chunks.get(at).map_or(0, |word| u32::from_ne_bytes(*word)))
 }
 
 /// Octets of a header whose first octet is not 0x45.
@@ -135,17 +129,17 @@ pub fn decrement_ttl(packet: &mut [u8]) -> Result<(), Reason> {
     let header = packet
         .first_chunk_mut::<HEADER_BYTES>()
         .ok_or(Reason::MalformedHeader)?;
-    let ttl = header[TTL_AT];
-    if ttl <= 1 {
+    // TTL, protocol and checksum are one word of 32 bits: read once, written once.
+    let [_, _, _, _, _, _, _, _, t, p, c0, c1, ..] = header;
+    let word = u32::from_be_bytes([*t, *p, *c0, *c1]);
+    if word >> 24 <= 1 {
         return Err(Reason::TtlExpired);
     }
-    // Big-endian words: TTL is the upper octet of its word, so that the word falls by 0x0100.
-    let old = u16::from_be_bytes([ttl, header[TTL_AT + 1]]);
-    let checksum = u16::from_be_bytes([header[CHECKSUM_AT], header[CHECKSUM_AT + 1]]);
-    header[TTL_AT] = ttl - 1;
-    let [high, low] = replace_word(checksum, old, old - 0x0100).to_be_bytes();
-    header[CHECKSUM_AT] = high;
-    header[CHECKSUM_AT + 1] = low;
+    let old = (word >> 16) as u16;
+    let new = old - 0x0100;
+    let checksum = replace_word(word as u16, old, new);
+    let word = u32::from(new) << 16 | u32::from(checksum);
+    [*t, *p, *c0, *c1] = word.to_be_bytes();
     Ok(())
 }
 
