@@ -18,7 +18,14 @@ fn main() {
     set("RUSTC_VERSION", &rustc);
     set("TARGET_FEATURES", &variable("CARGO_CFG_TARGET_FEATURE"));
     set("PROFILE_NAME", &profile());
-    for watched in [".git/HEAD", ".git/index", "Cargo.lock", "bench-core/src", "reports/src", "harness/src"] {
+    for watched in [
+        ".git/HEAD",
+        ".git/index",
+        "Cargo.lock",
+        "bench-core/src",
+        "reports/src",
+        "harness/src",
+    ] {
         println!("cargo:rerun-if-changed={}", root.join(watched).display());
     }
 }

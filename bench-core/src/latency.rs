@@ -17,8 +17,8 @@ pub struct Latency(Histogram<u64>);
 impl Default for Latency {
     fn default() -> Self {
         // Cannot fail: the bounds are constants that the constructor accepts.
-        let histogram = Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS)
-            .expect("constant bounds are valid");
+        let histogram =
+            Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("constant bounds are valid");
         Self(histogram)
     }
 }

@@ -8,12 +8,26 @@
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
 //! | [`wire`] | headers: parse, emit, checksum | `fate` |
 //! | [`net`] | routes, security group | `wire`, `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `net`, `wire`, `frame`, `fate` |
+//! | [`replay_window`] | which sequence numbers were received | `fate` |
+//! | [`sa`] | the two ends of a security association | `cipher`, `replay_window`, `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `net`, `wire`, `frame`, `fate` |
+//! | [`clock`] | ticks, their cost, the core's speed | |
+//! | [`latency`] | the histogram | |
+//! | [`workload`] | packets, and how they are laid out | `frame` |
+//! | [`replay`] | the one timed loop | all of the above |
+//! | [`vectors`] | published vectors through every cipher | `cipher` |
 
 pub mod capture;
 pub mod cipher;
+pub mod clock;
 pub mod fate;
 pub mod frame;
+pub mod latency;
 pub mod net;
 pub mod path;
+pub mod replay;
+pub mod replay_window;
+pub mod sa;
+pub mod vectors;
 pub mod wire;
+pub mod workload;

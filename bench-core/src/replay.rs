@@ -318,10 +318,16 @@ impl Desk<'_, '_> {
 
     fn visit(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
         self.fill(first_stretch);
-        let Shape { burst, packets_per_reading, .. } = self.shape;
+        let Shape {
+            burst,
+            packets_per_reading,
+            ..
+        } = self.shape;
         let mut walk = |half| {
             let readings = self.frames.chunks_mut(packets_per_reading);
-            readings.map(|frames| lane.timed(half, frames, burst)).collect()
+            readings
+                .map(|frames| lane.timed(half, frames, burst))
+                .collect()
         };
         let visit = Visit {
             send: walk(Half::Send),
@@ -357,14 +363,19 @@ impl Desk<'_, '_> {
     fn compare(&self, lane: &mut Lane, first_stretch: usize) {
         let position = first_stretch * self.shape.packets_per_reading;
         let wrong = self.frames.iter().enumerate().find(|(at, frame)| {
-            let right = self.expected.packet(lane.case, self.workload, position + at);
+            let right = self
+                .expected
+                .packet(lane.case, self.workload, position + at);
             !frame.is_carried() || frame.bytes() != right
         });
         if let (Some((at, frame)), None) = (wrong, &lane.failed) {
             let at = (position + at) % self.workload.len().max(1);
             lane.failed = Some(match frame.fate {
                 Fate::Dropped(reason) => {
-                    format!("packet {at} was dropped in the timed loop: {}", reason.name())
+                    format!(
+                        "packet {at} was dropped in the timed loop: {}",
+                        reason.name()
+                    )
                 }
                 Fate::Carried => format!("packet {at} came out different in the timed loop"),
             });
@@ -433,7 +444,11 @@ impl Expected {
         let hops = cases.iter().map(|c| c.hops).max().unwrap_or(0);
         let reference = |packet| crate::path::reference(hops, packet).unwrap_or_default();
         Self {
-            forwarded: if hops == 0 { vec![] } else { workload.iter().map(reference).collect() },
+            forwarded: if hops == 0 {
+                vec![]
+            } else {
+                workload.iter().map(reference).collect()
+            },
         }
     }
 
@@ -442,7 +457,8 @@ impl Expected {
             return workload.packet(position);
         }
         let at = position.checked_rem(self.forwarded.len());
-        at.and_then(|at| self.forwarded.get(at)).map_or(&[], Vec::as_slice)
+        at.and_then(|at| self.forwarded.get(at))
+            .map_or(&[], Vec::as_slice)
     }
 }
 

@@ -46,7 +46,9 @@ impl<'c> Workload<'c> {
     /// The packet at a position of the endless walk over the workload.
     pub fn packet(&self, position: usize) -> &'c [u8] {
         let at = position.checked_rem(self.packets.len());
-        at.and_then(|at| self.packets.get(at)).copied().unwrap_or(&[])
+        at.and_then(|at| self.packets.get(at))
+            .copied()
+            .unwrap_or(&[])
     }
 
     /// The packets.

@@ -47,8 +47,13 @@ pub struct Survey {
 }
 
 /// Size classes of a capture: least and largest IP total length.
-pub const CLASSES: [(usize, usize); 5] =
-    [(0, 127), (128, 255), (256, 511), (512, 1023), (1024, usize::MAX)];
+pub const CLASSES: [(usize, usize); 5] = [
+    (0, 127),
+    (128, 255),
+    (256, 511),
+    (512, 1023),
+    (1024, usize::MAX),
+];
 
 /// Name of a class.
 pub fn class_name(class: usize) -> String {
@@ -61,7 +66,10 @@ pub fn class_name(class: usize) -> String {
 
 /// The class of a packet.
 pub fn class_of(bytes: usize) -> usize {
-    CLASSES.iter().position(|(low, high)| (*low..=*high).contains(&bytes)).unwrap_or(0)
+    CLASSES
+        .iter()
+        .position(|(low, high)| (*low..=*high).contains(&bytes))
+        .unwrap_or(0)
 }
 
 /// The bundled captures.
@@ -89,14 +97,26 @@ pub fn survey(files: &[PathBuf], limits: Limits) -> Result<Vec<Survey>, Failure>
         files.iter().map(entry).collect()
     };
     for (name, path, file) in named {
-        let taken = surveys.iter().filter(|s| s.name == name || s.name.starts_with(&format!("{name}~"))).count();
-        let name = if taken == 0 { name } else { format!("{name}~{}", taken + 1) };
+        let taken = surveys
+            .iter()
+            .filter(|s| s.name == name || s.name.starts_with(&format!("{name}~")))
+            .count();
+        let name = if taken == 0 {
+            name
+        } else {
+            format!("{name}~{}", taken + 1)
+        };
         surveys.push(survey_one(name, path, file, limits)?);
     }
     Ok(surveys)
 }
 
-fn survey_one(name: String, path: PathBuf, file: String, limits: Limits) -> Result<Survey, Failure> {
+fn survey_one(
+    name: String,
+    path: PathBuf,
+    file: String,
+    limits: Limits,
+) -> Result<Survey, Failure> {
     let mut by_class = [0; CLASSES.len()];
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
@@ -129,9 +149,16 @@ fn nothing_routable(path: &Path, tally: &Tally) -> String {
     let why = if reasons.is_empty() {
         "it holds no whole frame".to_owned()
     } else {
-        format!("its {} frames were left out ({})", tally.frames_read, reasons.join(", "))
+        format!(
+            "its {} frames were left out ({})",
+            tally.frames_read,
+            reasons.join(", ")
+        )
     };
-    format!("{}: nothing to replay: {why}; take a capture with IP packets, or raise --mtu", path.display())
+    format!(
+        "{}: nothing to replay: {why}; take a capture with IP packets, or raise --mtu",
+        path.display()
+    )
 }
 
 /// Hands every chunk of a capture to `take`; returns the final tally.
@@ -157,7 +184,11 @@ pub fn to_record(survey: &Survey, tally: &Tally) -> record::Capture {
         sha256: Some(survey.sha256.clone()),
         frames_read: tally.frames_read,
         frames_replayed: tally.frames_replayed,
-        left_out: tally.left_out.iter().map(|(r, n)| (r.name().to_owned(), n)).collect(),
+        left_out: tally
+            .left_out
+            .iter()
+            .map(|(r, n)| (r.name().to_owned(), n))
+            .collect(),
         truncated: tally.truncated,
         inner_bytes: tally.inner_bytes,
     }
@@ -165,7 +196,9 @@ pub fn to_record(survey: &Survey, tally: &Tally) -> record::Capture {
 
 /// File name without the endings that say format and compression.
 fn short_name(path: &Path) -> String {
-    let name = path.file_name().map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
+    let name = path
+        .file_name()
+        .map_or_else(|| path.to_string_lossy(), |n| n.to_string_lossy());
     let mut name = name.as_ref();
     while let Some((stem, ending)) = name.rsplit_once('.') {
         if stem.is_empty() || !["pcap", "pcapng", "cap", "gz", "zst", "dmp"].contains(&ending) {

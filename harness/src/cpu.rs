@@ -72,14 +72,27 @@ pub fn check() -> Result<(), Failure> {
 
 /// Target features that were on at compile time, one by one.
 pub fn built_for() -> Vec<String> {
-    BUILT_FOR.split(',').filter(|f| !f.is_empty()).map(str::to_owned).collect()
+    BUILT_FOR
+        .split(',')
+        .filter(|f| !f.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Of the features that ciphers care about, those that this CPU has.
 pub fn cipher_flags() -> Vec<String> {
     const CIPHERS_CARE: [&str; 11] = [
-        "ssse3", "sse4.1", "aes", "pclmulqdq", "avx", "movbe", "avx2", "vaes", "vpclmulqdq",
-        "avx512f", "avx512vl",
+        "ssse3",
+        "sse4.1",
+        "aes",
+        "pclmulqdq",
+        "avx",
+        "movbe",
+        "avx2",
+        "vaes",
+        "vpclmulqdq",
+        "avx512f",
+        "avx512vl",
     ];
     let present = CIPHERS_CARE.iter().filter(|f| has(f) == Some(true));
     present.map(|f| (*f).to_owned()).collect()
@@ -89,7 +102,9 @@ pub fn cipher_flags() -> Vec<String> {
 pub fn hypervisor() -> Option<String> {
     let id = CpuId::new();
     let hypervised = id.get_feature_info()?.has_hypervisor();
-    let name = id.get_hypervisor_info().map(|info| format!("{:?}", info.identify()));
+    let name = id
+        .get_hypervisor_info()
+        .map(|info| format!("{:?}", info.identify()));
     hypervised.then(|| name.unwrap_or_else(|| "unnamed".to_owned()))
 }
 

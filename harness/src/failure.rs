@@ -30,7 +30,12 @@ impl Failure {
     }
 
     /// A failure on a file: what was tried, on what, why not, and what to do.
-    pub fn file(doing: &str, path: &std::path::Path, why: impl std::fmt::Display, next: &str) -> Self {
+    pub fn file(
+        doing: &str,
+        path: &std::path::Path,
+        why: impl std::fmt::Display,
+        next: &str,
+    ) -> Self {
         Self::Failed(format!("cannot {doing} {}: {why}; {next}", path.display()))
     }
 }

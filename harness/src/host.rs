@@ -23,7 +23,9 @@ pub fn build() -> Build {
         profile: env!("TUNNELTAX_PROFILE_NAME").to_owned(),
         rustc: env!("TUNNELTAX_RUSTC_VERSION").to_owned(),
         target_features: cpu::built_for(),
-        binary_sha256: binary.and_then(|path| sha256_of(&path).ok()).unwrap_or_default(),
+        binary_sha256: binary
+            .and_then(|path| sha256_of(&path).ok())
+            .unwrap_or_default(),
         lock_sha256: hex(&Sha256::digest(LOCK_FILE.as_bytes())),
     }
 }
@@ -32,7 +34,9 @@ pub fn build() -> Build {
 pub fn version_of(package: &str) -> Option<String> {
     let lock: toml::Table = LOCK_FILE.parse().ok()?;
     let packages = lock.get("package")?.as_array()?;
-    let found = packages.iter().find(|p| p.get("name").and_then(toml::Value::as_str) == Some(package))?;
+    let found = packages
+        .iter()
+        .find(|p| p.get("name").and_then(toml::Value::as_str) == Some(package))?;
     Some(found.get("version")?.as_str()?.to_owned())
 }
 
@@ -65,7 +69,10 @@ pub fn host(pinned_to: Option<usize>) -> Host {
     Host {
         cpu: format!(
             "{} (family {}, model {}, stepping {})",
-            part("model name"), part("cpu family"), part("model"), part("stepping"),
+            part("model name"),
+            part("cpu family"),
+            part("model"),
+            part("stepping"),
         ),
         microcode: of_cpu("microcode"),
         cpu_flags: cpu::cipher_flags(),
@@ -122,7 +129,12 @@ impl Disturbance {
         let ticks: Vec<u64> = stat
             .lines()
             .next()
-            .map(|line| line.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect())
+            .map(|line| {
+                line.split_whitespace()
+                    .skip(1)
+                    .filter_map(|n| n.parse().ok())
+                    .collect()
+            })
             .unwrap_or_default();
         Self {
             load: read("/proc/loadavg")
@@ -150,18 +162,23 @@ impl Disturbance {
 
     /// Times since `earlier` that the kernel put this thread aside.
     pub fn switches_since(&self, earlier: &Self) -> Option<u64> {
-        self.involuntary_switches?.checked_sub(earlier.involuntary_switches?)
+        self.involuntary_switches?
+            .checked_sub(earlier.involuntary_switches?)
     }
 }
 
 /// Binds this thread to the last CPU: the first one serves most interrupts.
 pub fn pin() -> Option<usize> {
-    let core = core_affinity::get_core_ids()?.into_iter().max_by_key(|core| core.id)?;
+    let core = core_affinity::get_core_ids()?
+        .into_iter()
+        .max_by_key(|core| core.id)?;
     core_affinity::set_for_current(core).then_some(core.id)
 }
 
 fn read(path: impl AsRef<Path>) -> Option<String> {
-    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+    fs::read_to_string(path)
+        .ok()
+        .map(|text| text.trim().to_owned())
 }
 
 /// The value of the first line `key : value`.

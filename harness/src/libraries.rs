@@ -29,5 +29,9 @@ pub fn libraries() -> Vec<Library> {
 
 fn versions(packages: &[&str]) -> String {
     let version = |package: &&str| host::version_of(package).map(|v| format!("{package} {v}"));
-    packages.iter().filter_map(version).collect::<Vec<_>>().join(", ")
+    packages
+        .iter()
+        .filter_map(version)
+        .collect::<Vec<_>>()
+        .join(", ")
 }

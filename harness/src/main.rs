@@ -32,7 +32,10 @@ fn main() -> ExitCode {
 
 fn act(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.verb {
-        None => cmd::run::run(&RunArguments { files: Vec::new(), options: cli.run }),
+        None => cmd::run::run(&RunArguments {
+            files: Vec::new(),
+            options: cli.run,
+        }),
         Some(Verb::Run(arguments)) => cmd::run::run(&arguments),
         Some(Verb::Verify(arguments)) => cmd::verify::verify(&arguments),
         Some(Verb::List) => cmd::list::list(),

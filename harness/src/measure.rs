@@ -154,7 +154,11 @@ impl<'a> GroupInMaking<'a> {
     /// Walks every case over all packets; returns which packets all of them carry.
     fn prove(&mut self, all: &Workload<'_>, burst: usize) -> Vec<bool> {
         let mut carried = vec![true; all.len()];
-        for lane in self.lanes.iter_mut().filter(|l| l.twin_of.is_none() && l.failed.is_none()) {
+        for lane in self
+            .lanes
+            .iter_mut()
+            .filter(|l| l.twin_of.is_none() && l.failed.is_none())
+        {
             let proven = Lane::open(lane.case, self.bench.setup, false)
                 .map_err(|why| why.to_string())
                 .and_then(|mut opened| replay::prove(&mut opened, all, burst));
@@ -182,8 +186,16 @@ impl<'a> GroupInMaking<'a> {
     ) {
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
-        for (at, lane) in self.lanes.iter_mut().enumerate().filter(|(_, l)| l.failed.is_none()) {
-            let setup = Setup { seed: rng.random(), ..self.bench.setup.clone() };
+        for (at, lane) in self
+            .lanes
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, l)| l.failed.is_none())
+        {
+            let setup = Setup {
+                seed: rng.random(),
+                ..self.bench.setup.clone()
+            };
             match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {
                 Ok(fresh) => {
                     opened.push(fresh);
@@ -198,7 +210,13 @@ impl<'a> GroupInMaking<'a> {
             first_stretch: 0,
             stop: self.bench.stop,
         };
-        self.speeds.extend(replay::measure(&mut opened, timed, &plan, self.bench.clock, rng));
+        self.speeds.extend(replay::measure(
+            &mut opened,
+            timed,
+            &plan,
+            self.bench.clock,
+            rng,
+        ));
         if self.bench.stop.load(Ordering::Relaxed) {
             return;
         }
@@ -212,8 +230,11 @@ impl<'a> GroupInMaking<'a> {
             }
         }
         for (at, lane) in self.lanes.iter_mut().enumerate() {
-            let Some(mine) = samples.get(&at) else { continue };
-            let others: Vec<Option<&Samples>> = lane.against.iter().map(|o| samples.get(o)).collect();
+            let Some(mine) = samples.get(&at) else {
+                continue;
+            };
+            let others: Vec<Option<&Samples>> =
+                lane.against.iter().map(|o| samples.get(o)).collect();
             match values(mine, &others) {
                 Some(values) => lane.add_instance(instance, values, mine, weight),
                 None => lane.failed = Some("no reading could be used".to_owned()),
@@ -230,8 +251,17 @@ impl<'a> GroupInMaking<'a> {
             return None;
         }
         let ids: Vec<&'static str> = self.lanes.iter().map(|lane| lane.case.id).collect();
-        let rows = self.lanes.iter().filter(|l| l.twin_of.is_none()).map(|l| l.row(&ids)).collect();
-        let null_gate = self.lanes.iter().filter_map(|lane| lane.null_gate(&self.lanes)).collect();
+        let rows = self
+            .lanes
+            .iter()
+            .filter(|l| l.twin_of.is_none())
+            .map(|l| l.row(&ids))
+            .collect();
+        let null_gate = self
+            .lanes
+            .iter()
+            .filter_map(|lane| lane.null_gate(&self.lanes))
+            .collect();
         Some(Group {
             kind: self.subject.kind,
             workload: self.subject.workload,
@@ -259,10 +289,18 @@ impl<'a> GroupInMaking<'a> {
 fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
     let mean = |readings: &[f64]| stretch_mean(readings, &mine.stretch);
     let stamping = |readings: &[f64]| {
-        if readings.is_empty() { Some(0.0) } else { mean(readings) }
+        if readings.is_empty() {
+            Some(0.0)
+        } else {
+            mean(readings)
+        }
     };
     let sums = |s: &Samples| -> Vec<f64> {
-        s.send_ns.iter().zip(&s.receive_ns).map(|(send, receive)| send + receive).collect()
+        s.send_ns
+            .iter()
+            .zip(&s.receive_ns)
+            .map(|(send, receive)| send + receive)
+            .collect()
     };
     let difference = |a: &[f64], b: &[f64]| -> Option<f64> {
         let pairs: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
@@ -283,7 +321,10 @@ fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
     Some(Values {
         halves: [mean(&mine.send_ns)?, mean(&mine.receive_ns)?],
         sum: mean(&my_sums)?,
-        stamping: [stamping(&mine.send_stamping_ns)?, stamping(&mine.receive_stamping_ns)?],
+        stamping: [
+            stamping(&mine.send_stamping_ns)?,
+            stamping(&mine.receive_stamping_ns)?,
+        ],
         against,
     })
 }
@@ -324,9 +365,15 @@ impl LaneSum {
     }
 
     fn row(&self, ids: &[&'static str]) -> Row {
-        let figures = if self.failed.is_none() { self.figures(ids) } else { None };
+        let figures = if self.failed.is_none() {
+            self.figures(ids)
+        } else {
+            None
+        };
         let message = self.failed.clone().or_else(|| {
-            figures.is_none().then(|| "no packet of this workload gets through every case".to_owned())
+            figures
+                .is_none()
+                .then(|| "no packet of this workload gets through every case".to_owned())
         });
         Row {
             case: self.case.id.to_owned(),
@@ -385,7 +432,11 @@ impl LaneSum {
             inner_bytes: proof.inner_bytes,
             wire_bytes: proof.wire_bytes,
             over_mtu: proof.over_mtu,
-            drops: proof.drops.iter().map(|(r, n)| (r.name().to_owned(), n)).collect(),
+            drops: proof
+                .drops
+                .iter()
+                .map(|(r, n)| (r.name().to_owned(), n))
+                .collect(),
             verified: proof.verified,
         }
     }

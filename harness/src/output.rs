@@ -37,9 +37,9 @@ fn permissions() -> std::fs::Permissions {
 pub fn print(text: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Failure::Failed(format!("cannot write to standard output: {why}; redirect it elsewhere")))
-        }
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::Failed(format!(
+            "cannot write to standard output: {why}; redirect it elsewhere"
+        ))),
         _ => Ok(()),
     }
 }

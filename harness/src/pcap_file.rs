@@ -32,9 +32,15 @@ impl PcapFile {
         }
         .to_vec_raw()
         .map_err(|why| fail(&format!("{why:?}")))?;
-        let mut file = std::fs::File::create(path).map(std::io::BufWriter::new).map_err(|w| fail(&w))?;
+        let mut file = std::fs::File::create(path)
+            .map(std::io::BufWriter::new)
+            .map_err(|w| fail(&w))?;
         file.write_all(&header).map_err(|w| fail(&w))?;
-        Ok(Self { path: path.to_owned(), file, packets: 0 })
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            packets: 0,
+        })
     }
 
     /// Appends a packet. Its time is its position, a microsecond apart.
@@ -56,7 +62,9 @@ impl PcapFile {
 
     /// Closes the file; returns the packets in it.
     pub fn finish(mut self) -> Result<u64, Failure> {
-        self.file.flush().map_err(|why| Failure::file("write", &self.path, why, NEXT))?;
+        self.file
+            .flush()
+            .map_err(|why| Failure::file("write", &self.path, why, NEXT))?;
         Ok(self.packets)
     }
 }

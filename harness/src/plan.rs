@@ -54,14 +54,24 @@ impl Cost {
     }
 }
 
-fn pilot_at(bench: &Bench<'_>, bytes: u16, caches: Caches, rng: &mut ChaCha8Rng) -> Result<f64, Failure> {
+fn pilot_at(
+    bench: &Bench<'_>,
+    bytes: u16,
+    caches: Caches,
+    rng: &mut ChaCha8Rng,
+) -> Result<f64, Failure> {
     const ROUNDS: usize = 12;
     let chunk = generate(Mix::Size(bytes), bench.setup.seed)?;
     let workload = Workload::new(chunk.packets().collect());
     let open = |case| Lane::open(case, bench.setup, false).ok();
     let mut lanes: Vec<Lane> = bench.cases.iter().copied().filter_map(open).collect();
     let shape = Shape::hot(workload.longest(), bench.setup.burst, caches);
-    let plan = replay::Plan { shape, rounds: ROUNDS, first_stretch: 0, stop: bench.stop };
+    let plan = replay::Plan {
+        shape,
+        rounds: ROUNDS,
+        first_stretch: 0,
+        stop: bench.stop,
+    };
     let start = Instant::now();
     replay::measure(&mut lanes, &workload, &plan, bench.clock, rng);
     let packets = (ROUNDS * shape.packets_per_reading) as f64;
@@ -119,10 +129,17 @@ impl Planner {
 
     /// Generated packets: as many rounds as the time allows.
     pub fn size(&self, mean_bytes: f64, shape: Shape, seconds: f64) -> Planned {
-        let round = self.cost.seconds(shape.arena_packets() as f64, mean_bytes) * f64::from(self.instances);
+        let round =
+            self.cost.seconds(shape.arena_packets() as f64, mean_bytes) * f64::from(self.instances);
         let most = (ROUNDS.1 / shape.readings_per_fill as f64).max(1.0);
-        let rounds = (seconds / round).floor().clamp((ROUNDS.0 / shape.readings_per_fill as f64).max(1.0), most);
-        Planned { shape, rounds: rounds as usize, seconds: rounds * round }
+        let rounds = (seconds / round)
+            .floor()
+            .clamp((ROUNDS.0 / shape.readings_per_fill as f64).max(1.0), most);
+        Planned {
+            shape,
+            rounds: rounds as usize,
+            seconds: rounds * round,
+        }
     }
 
     /// Packets of a capture (or class): whole walks, as many as the time allows, at least one.
@@ -132,7 +149,11 @@ impl Planner {
         let fills = (rounds_a_walk * shape.arena_packets()) as f64;
         let walk = self.cost.seconds(fills, mean_bytes) * f64::from(self.instances);
         let walks = (seconds / walk).floor().clamp(1.0, WALKS_MAX);
-        Planned { shape, rounds: rounds_a_walk * walks as usize, seconds: walk * walks }
+        Planned {
+            shape,
+            rounds: rounds_a_walk * walks as usize,
+            seconds: walk * walks,
+        }
     }
 
     /// Most packets of each capture that fit the time left beside `sizes_seconds`; at least
@@ -140,14 +161,19 @@ impl Planner {
     pub fn packet_cap(&self, captures: &[Survey], sizes_seconds: f64) -> u64 {
         let left = (self.seconds - sizes_seconds).max(self.seconds * 0.1);
         let most = captures.iter().map(|c| c.packets).max().unwrap_or(0);
-        let seconds = |cap: u64| -> f64 { captures.iter().map(|c| self.capture_seconds(c, cap)).sum() };
+        let seconds =
+            |cap: u64| -> f64 { captures.iter().map(|c| self.capture_seconds(c, cap)).sum() };
         if seconds(most) <= left {
             return most.max(1);
         }
         let (mut fits, mut too_many) = (1, most);
         while too_many - fits > 1 {
             let middle = u64::midpoint(fits, too_many);
-            if seconds(middle) <= left { fits = middle } else { too_many = middle }
+            if seconds(middle) <= left {
+                fits = middle
+            } else {
+                too_many = middle
+            }
         }
         fits
     }
@@ -155,7 +181,9 @@ impl Planner {
     /// One walk over the first `cap` packets of a capture: hot, warm and by class.
     pub fn capture_seconds(&self, capture: &Survey, cap: u64) -> f64 {
         let packets = capture.packets.min(cap) as usize;
-        let [hot, warm] = self.shapes(1500).map(|s| self.walk(packets, capture.mean_bytes, s, 0.0).seconds);
+        let [hot, warm] = self
+            .shapes(1500)
+            .map(|s| self.walk(packets, capture.mean_bytes, s, 0.0).seconds);
         let classes = if self.warm_classes { hot + warm } else { hot };
         hot + warm + classes
     }

@@ -15,7 +15,9 @@ pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static C
     let mut named = vec![false; cases().len()];
     for text in globs {
         let pattern = Pattern::new(text).map_err(|why| {
-            Failure::Usage(format!("--case {text:?} is not a glob: {why}; try `esp/*` or an id from `tunneltax list`"))
+            Failure::Usage(format!(
+                "--case {text:?} is not a glob: {why}; try `esp/*` or an id from `tunneltax list`"
+            ))
         })?;
         let mut any = false;
         for (case, named) in cases().iter().zip(&mut named) {
@@ -30,13 +32,21 @@ pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static C
             )));
         }
     }
-    Ok(cases().iter().zip(named).filter_map(|(case, named)| named.then_some(case)).collect())
+    Ok(cases()
+        .iter()
+        .zip(named)
+        .filter_map(|(case, named)| named.then_some(case))
+        .collect())
 }
 
 /// A pattern without `@` is matched against the id without its library.
 fn names(pattern: &Pattern, text: &str, id: &str) -> bool {
     let without_library = id.split_once('@').map_or(id, |(id, _)| id);
-    pattern.matches(if text.contains('@') { id } else { without_library })
+    pattern.matches(if text.contains('@') {
+        id
+    } else {
+        without_library
+    })
 }
 
 #[cfg(test)]
@@ -47,7 +57,11 @@ mod tests {
     fn an_id_without_library_means_every_library() {
         let ids = |globs: &[&str]| -> Vec<&str> {
             let globs: Vec<String> = globs.iter().map(|g| (*g).to_owned()).collect();
-            select_cases(&globs, false).unwrap().iter().map(|c| c.id).collect()
+            select_cases(&globs, false)
+                .unwrap()
+                .iter()
+                .map(|c| c.id)
+                .collect()
         };
         assert_eq!(ids(&["esp/aes-256-gcm@ring"]), ["esp/aes-256-gcm@ring"]);
         let every = ids(&["esp/aes-256-gcm"]);

@@ -24,7 +24,15 @@ pub struct Implementation {
 
 const GCM: &str = "aes-256-gcm";
 const CHACHA: &str = "chacha20-poly1305";
-const RUST_CRYPTO: &[&str] = &["aes-gcm", "aes", "ghash", "polyval", "chacha20poly1305", "chacha20", "poly1305"];
+const RUST_CRYPTO: &[&str] = &[
+    "aes-gcm",
+    "aes",
+    "ghash",
+    "polyval",
+    "chacha20poly1305",
+    "chacha20",
+    "poly1305",
+];
 
 /// Every implementation in this binary.
 pub fn implementations() -> Vec<Implementation> {
@@ -45,10 +53,34 @@ pub fn implementations() -> Vec<Implementation> {
     vec![
         row("ring", &["ring"], GCM, cpu.ring_gcm(), run_time),
         row("ring", &["ring"], CHACHA, cpu.assembly_chacha(), run_time),
-        row("aws-lc", &["aws-lc-rs", "aws-lc-sys"], GCM, cpu.aws_lc_gcm(), run_time),
-        row("aws-lc", &["aws-lc-rs", "aws-lc-sys"], CHACHA, cpu.assembly_chacha(), run_time),
-        row("rustcrypto", RUST_CRYPTO, GCM, cpu.rust_crypto_gcm(), rust_crypto),
-        row("rustcrypto", RUST_CRYPTO, CHACHA, cpu.rust_crypto_chacha(), rust_crypto),
+        row(
+            "aws-lc",
+            &["aws-lc-rs", "aws-lc-sys"],
+            GCM,
+            cpu.aws_lc_gcm(),
+            run_time,
+        ),
+        row(
+            "aws-lc",
+            &["aws-lc-rs", "aws-lc-sys"],
+            CHACHA,
+            cpu.assembly_chacha(),
+            run_time,
+        ),
+        row(
+            "rustcrypto",
+            RUST_CRYPTO,
+            GCM,
+            cpu.rust_crypto_gcm(),
+            rust_crypto,
+        ),
+        row(
+            "rustcrypto",
+            RUST_CRYPTO,
+            CHACHA,
+            cpu.rust_crypto_chacha(),
+            rust_crypto,
+        ),
     ]
 }
 
@@ -92,22 +124,36 @@ impl Cpu {
 
     fn ring_gcm(self) -> &'static str {
         match self {
-            Self { vaes_vpclmul: true, avx2: true, .. } => "VAES + VPCLMULQDQ (AVX2)",
+            Self {
+                vaes_vpclmul: true,
+                avx2: true,
+                ..
+            } => "VAES + VPCLMULQDQ (AVX2)",
             other => other.narrow_gcm(),
         }
     }
 
     fn aws_lc_gcm(self) -> &'static str {
         match self {
-            Self { vaes_vpclmul: true, avx512: true, .. } => "VAES + VPCLMULQDQ (AVX-512)",
+            Self {
+                vaes_vpclmul: true,
+                avx512: true,
+                ..
+            } => "VAES + VPCLMULQDQ (AVX-512)",
             other => other.narrow_gcm(),
         }
     }
 
     fn narrow_gcm(self) -> &'static str {
         match self {
-            Self { aes_clmul: true, avx_movbe: true, .. } => "AES-NI + PCLMULQDQ (AVX)",
-            Self { aes_clmul: true, .. } => "AES-NI + PCLMULQDQ",
+            Self {
+                aes_clmul: true,
+                avx_movbe: true,
+                ..
+            } => "AES-NI + PCLMULQDQ (AVX)",
+            Self {
+                aes_clmul: true, ..
+            } => "AES-NI + PCLMULQDQ",
             _ => "portable",
         }
     }
@@ -122,14 +168,26 @@ impl Cpu {
 
     fn rust_crypto_gcm(self) -> &'static str {
         match self {
-            Self { vaes_vpclmul: true, avx512: true, .. } => "VAES (AVX-512) + PCLMULQDQ",
-            Self { vaes_vpclmul: true, .. } => "VAES (AVX) + PCLMULQDQ",
-            Self { aes_clmul: true, .. } => "AES-NI + PCLMULQDQ",
+            Self {
+                vaes_vpclmul: true,
+                avx512: true,
+                ..
+            } => "VAES (AVX-512) + PCLMULQDQ",
+            Self {
+                vaes_vpclmul: true, ..
+            } => "VAES (AVX) + PCLMULQDQ",
+            Self {
+                aes_clmul: true, ..
+            } => "AES-NI + PCLMULQDQ",
             _ => "portable",
         }
     }
 
     fn rust_crypto_chacha(self) -> &'static str {
-        if self.avx2 { "AVX2" } else { "SSE2, Poly1305 portable" }
+        if self.avx2 {
+            "AVX2"
+        } else {
+            "SSE2, Poly1305 portable"
+        }
     }
 }

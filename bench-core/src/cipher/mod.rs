@@ -4,6 +4,12 @@
 //! Every implementation is one file and one type, so that libraries stand side by side in one
 //! binary and can be compared in one run.
 
+pub mod aws_lc;
+pub mod code;
+pub mod none;
+pub mod ring;
+pub mod rust_crypto;
+
 use crate::fate::Reason;
 use crate::frame::Frame;
 
@@ -128,4 +134,20 @@ fn parts<'f>(
     let icv = job.icv_start as usize..job.icv_start as usize + ICV_BYTES;
     let [text, icv] = frame.bytes_mut().get_disjoint_mut([text, icv]).ok()?;
     Some((text, icv.try_into().ok()?))
+}
+
+fn key_length(cipher: &'static str, key: &[u8], expected: usize) -> KeyLength {
+    KeyLength {
+        cipher,
+        expected,
+        given: key.len(),
+    }
+}
+
+fn check_key(cipher: &'static str, key: &[u8], expected: usize) -> Result<(), KeyLength> {
+    if key.len() == expected {
+        Ok(())
+    } else {
+        Err(key_length(cipher, key, expected))
+    }
 }

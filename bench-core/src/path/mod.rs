@@ -1,6 +1,12 @@
 //! Ways for packets to leave a gateway and to be taken in by the other, and the list of them.
 
+pub mod bare;
+mod cases;
+pub mod esp;
 pub mod forward;
+
+pub use cases::{Case, CaseError, Kind, Tunnel, cases, find, keys};
+pub use forward::expected_after as reference;
 
 use crate::frame::Frame;
 

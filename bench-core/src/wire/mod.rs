@@ -4,6 +4,7 @@
 //! [`Reason`](crate::fate::Reason).
 
 pub mod checksum;
+pub mod esp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod traffic_class;

@@ -55,3 +55,16 @@ pub fn set(packet: &mut [u8], traffic_class: u8) -> bool {
         _ => false,
     }
 }
+
+/// The ECN field of a packet that leaves a tunnel (RFC 6040, 4.2, figure 4); `None` where it
+/// must be dropped: congestion was marked on a packet that cannot carry the mark.
+#[inline]
+pub const fn decapsulated_ecn(outer: u8, inner: u8) -> Option<u8> {
+    match (inner, outer) {
+        (NOT_ECT, CE) => None,
+        (NOT_ECT, _) => Some(NOT_ECT),
+        (CE, _) | (_, CE) => Some(CE),
+        (ECT_0, ECT_1) => Some(ECT_1),
+        (inner, _) => Some(inner),
+    }
+}

@@ -22,7 +22,10 @@ pub fn list() -> Result<ExitCode, Failure> {
 
 fn write_lists(text: &mut String) -> std::fmt::Result {
     for (kind, title) in [
-        (Kind::Bill, "Cases of the bill (--case GLOB; without @ every library)"),
+        (
+            Kind::Bill,
+            "Cases of the bill (--case GLOB; without @ every library)",
+        ),
         (Kind::Yardstick, "Yardsticks (with --full, or by name)"),
     ] {
         writeln!(text, "{title}")?;
@@ -36,17 +39,31 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
     for library in libraries() {
         writeln!(text, "  {:<12} {}", library.name, library.version)?;
         for (algorithm, code) in &library.code {
-            writeln!(text, "  {:<12}   {algorithm:<20} {code}, chosen at {}", "", library.chosen_at)?;
+            writeln!(
+                text,
+                "  {:<12}   {algorithm:<20} {code}, chosen at {}",
+                "", library.chosen_at
+            )?;
         }
     }
     writeln!(text, "\nSizes of generated packets (--size LIST)")?;
-    writeln!(text, "  {} (IP total length, {} to {})", super::run::DEFAULT_SIZES.join(", "), Mix::BYTES_MIN, Mix::BYTES_MAX)?;
+    writeln!(
+        text,
+        "  {} (IP total length, {} to {})",
+        super::run::DEFAULT_SIZES.join(", "),
+        Mix::BYTES_MIN,
+        Mix::BYTES_MAX
+    )?;
     writeln!(text, "  ipsec-imix")?;
     writeln!(text, "\nBundled captures")?;
     match captures::bundled() {
         Ok(entries) => {
             for entry in entries {
-                writeln!(text, "  {:<12} {:<24} {}", entry.name, entry.file, entry.title)?;
+                writeln!(
+                    text,
+                    "  {:<12} {:<24} {}",
+                    entry.name, entry.file, entry.title
+                )?;
             }
         }
         Err(why) => writeln!(text, "  none: {why}")?,

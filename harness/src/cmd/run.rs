@@ -106,7 +106,9 @@ fn parse_sizes(sizes: &[String]) -> Result<Vec<Mix>, Failure> {
     };
     let parse = |text: &str| {
         text.trim().parse::<Mix>().map_err(|why| {
-            Failure::Usage(format!("--size {text:?}: {why}; give IP total lengths or names from `tunneltax list`"))
+            Failure::Usage(format!(
+                "--size {text:?}: {why}; give IP total lengths or names from `tunneltax list`"
+            ))
         })
     };
     named.into_iter().map(parse).collect()
@@ -123,11 +125,19 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn planner(bench: &Bench<'_>, options: &RunOptions, rng: &mut ChaCha8Rng) -> Result<Planner, Failure> {
+fn planner(
+    bench: &Bench<'_>,
+    options: &RunOptions,
+    rng: &mut ChaCha8Rng,
+) -> Result<Planner, Failure> {
     let caches = host::caches();
     let seconds = f64::from(options.seconds.unwrap_or(plan::DEFAULT_SECONDS));
     Ok(Planner {
-        seconds: if options.full && options.seconds.is_none() { 2.0 * seconds } else { seconds },
+        seconds: if options.full && options.seconds.is_none() {
+            2.0 * seconds
+        } else {
+            seconds
+        },
         instances: bench.instances,
         cost: Cost::pilot(bench, caches, rng)?,
         caches,
@@ -234,12 +244,19 @@ impl Run<'_> {
                 if self.stopped() {
                     return Ok(());
                 }
-                let planned = self.planner.size(mix.mean_bytes(), shape, schedule.seconds_per_size);
+                let planned = self
+                    .planner
+                    .size(mix.mean_bytes(), shape, schedule.seconds_per_size);
                 let kind = match mix {
                     Mix::Size(_) => WorkloadKind::Size,
                     _ => WorkloadKind::Mix,
                 };
-                let subject = Subject { kind, workload: mix.to_string(), capture: None, temperature };
+                let subject = Subject {
+                    kind,
+                    workload: mix.to_string(),
+                    capture: None,
+                    temperature,
+                };
                 let mut group = GroupInMaking::new(self.bench, subject);
                 group.add(packets.clone(), shape, planned.rounds, &mut self.rng);
                 self.keep(group)?;
@@ -256,8 +273,10 @@ impl Run<'_> {
             let limits = limits(&self.options.selection, schedule.cap);
             let kept = survey.packets.min(limits.max_packets.unwrap_or(u64::MAX));
             let mut parts = parts_of(survey, kept, self.planner.warm_classes);
-            let mut groups: Vec<GroupInMaking<'_>> =
-                parts.iter().map(|part| GroupInMaking::new(self.bench, part.subject(survey))).collect();
+            let mut groups: Vec<GroupInMaking<'_>> = parts
+                .iter()
+                .map(|part| GroupInMaking::new(self.bench, part.subject(survey)))
+                .collect();
             let walk = self.planner.capture_seconds(survey, kept);
             let tally = captures::each_chunk(&survey.path, limits, |chunk| {
                 for (part, group) in parts.iter_mut().zip(&mut groups) {
@@ -266,7 +285,8 @@ impl Run<'_> {
                         continue;
                     }
                     let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-                    let mean = packets.iter().map(|p| p.len()).sum::<usize>() as f64 / packets.len() as f64;
+                    let mean = packets.iter().map(|p| p.len()).sum::<usize>() as f64
+                        / packets.len() as f64;
                     let shape = part.shape(self.planner.shapes(longest));
                     // As many walks as the capture's time holds, the same for every part of it.
                     let once = self.planner.walk(packets.len(), mean, shape, 0.0);
@@ -277,7 +297,9 @@ impl Run<'_> {
                 }
                 Ok(())
             })?;
-            self.record.captures.push(captures::to_record(survey, &tally));
+            self.record
+                .captures
+                .push(captures::to_record(survey, &tally));
             for group in groups {
                 self.speeds.extend(group.speeds());
                 self.record.groups.extend(group.finish());
@@ -315,7 +337,12 @@ impl Run<'_> {
 
     fn conclude(mut self) -> Result<ExitCode, Failure> {
         let interrupted = self.stopped();
-        self.record.state = if interrupted { "interrupted" } else { "complete" }.to_owned();
+        self.record.state = if interrupted {
+            "interrupted"
+        } else {
+            "complete"
+        }
+        .to_owned();
         self.write()?;
         report::write_reports(&self.record, &self.options.out)?;
         let out = self.options.out.display();
@@ -323,7 +350,9 @@ impl Run<'_> {
             output::print(&self.record.to_json())?;
         } else if !self.options.quiet {
             let bill = report::bill(&self.record)?;
-            output::print(&format!("{bill}\nReport: {out}/report.html   Record: {out}/record.json\n"))?;
+            output::print(&format!(
+                "{bill}\nReport: {out}/report.html   Record: {out}/record.json\n"
+            ))?;
         }
         if interrupted {
             return Err(Failure::Failed(format!(
@@ -349,7 +378,10 @@ impl Run<'_> {
 
 /// A run with a failed row has not done what it was asked.
 fn first_failure(record: &Record) -> Option<String> {
-    let rows = record.groups.iter().flat_map(|g| g.rows.iter().map(move |r| (g, r)));
+    let rows = record
+        .groups
+        .iter()
+        .flat_map(|g| g.rows.iter().map(move |r| (g, r)));
     let failed: Vec<_> = rows.filter(|(_, row)| !row.passed).collect();
     let (group, row) = failed.first()?;
     Some(format!(
@@ -368,13 +400,28 @@ struct Part {
 }
 
 fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
-    let mut parts = vec![Part { class: None, warm: false }, Part { class: None, warm: true }];
+    let mut parts = vec![
+        Part {
+            class: None,
+            warm: false,
+        },
+        Part {
+            class: None,
+            warm: true,
+        },
+    ];
     let share = kept as f64 / survey.packets.max(1) as f64;
     for class in 0..CLASSES.len() {
         if survey.by_class[class] as f64 * share >= plan::CLASS_PACKETS_MIN as f64 {
-            parts.push(Part { class: Some(class), warm: false });
+            parts.push(Part {
+                class: Some(class),
+                warm: false,
+            });
             if warm_classes {
-                parts.push(Part { class: Some(class), warm: true });
+                parts.push(Part {
+                    class: Some(class),
+                    warm: true,
+                });
             }
         }
     }
@@ -383,7 +430,8 @@ fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
 
 impl Part {
     fn takes(&self, packet: &[u8]) -> bool {
-        self.class.is_none_or(|class| class_of(packet.len()) == class)
+        self.class
+            .is_none_or(|class| class_of(packet.len()) == class)
     }
 
     fn shape(&self, [hot, warm]: [Shape; 2]) -> Shape {
@@ -393,7 +441,10 @@ impl Part {
     fn subject(&self, survey: &Survey) -> Subject {
         let (kind, workload) = match self.class {
             None => (WorkloadKind::Capture, survey.name.clone()),
-            Some(class) => (WorkloadKind::Class, format!("{} {}", survey.name, class_name(class))),
+            Some(class) => (
+                WorkloadKind::Class,
+                format!("{} {}", survey.name, class_name(class)),
+            ),
         };
         Subject {
             kind,
@@ -404,7 +455,12 @@ impl Part {
     }
 }
 
-fn skeleton(bench: &Bench<'_>, options: &RunOptions, pinned_to: Option<usize>, mixes: &[Mix]) -> Record {
+fn skeleton(
+    bench: &Bench<'_>,
+    options: &RunOptions,
+    pinned_to: Option<usize>,
+    mixes: &[Mix],
+) -> Record {
     Record {
         schema: SCHEMA.to_owned(),
         state: "running".to_owned(),
@@ -434,7 +490,11 @@ fn skeleton(bench: &Bench<'_>, options: &RunOptions, pinned_to: Option<usize>, m
             },
         },
         captures: Vec::new(),
-        cases: bench.cases.iter().map(|case| case_of_record(case, mixes)).collect(),
+        cases: bench
+            .cases
+            .iter()
+            .map(|case| case_of_record(case, mixes))
+            .collect(),
         groups: Vec::new(),
     }
 }
@@ -450,6 +510,8 @@ fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
         stages: case.stages.iter().map(|s| (*s).to_owned()).collect(),
         step_of: case.step_of.map(str::to_owned),
         step: case.step.to_owned(),
-        added_bytes: sizes.map(|bytes| (bytes, (case.added_bytes)(bytes as usize) as u32)).collect(),
+        added_bytes: sizes
+            .map(|bytes| (bytes, (case.added_bytes)(bytes as usize) as u32))
+            .collect(),
     }
 }

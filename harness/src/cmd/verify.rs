@@ -35,14 +35,19 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         output::prepare(folder)?;
     }
     let vectors = vectors::check_all().map_err(|why| {
-        Failure::Failed(format!("{why}; this build must not be used; report it with the output of `tunneltax list`"))
+        Failure::Failed(format!(
+            "{why}; this build must not be used; report it with the output of `tunneltax list`"
+        ))
     })?;
     let mut text = String::new();
     for (library, count) in &vectors {
         let _ = writeln!(text, "{count:>8} published vectors reproduced by {library}");
     }
     let surveys = captures::survey(&arguments.files, limits)?;
-    let mut tunnels = Tunnels { schema: TUNNELS_SCHEMA, sent: Vec::new() };
+    let mut tunnels = Tunnels {
+        schema: TUNNELS_SCHEMA,
+        sent: Vec::new(),
+    };
     let mut verified = 0;
     let mut cut = None;
     for survey in &surveys {
@@ -55,7 +60,9 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             for (case, proof) in cases.iter().zip(&mut proofs) {
                 add(proof, &prove(case, &setup, survey, chunk)?);
             }
-            writers.iter_mut().try_for_each(|writer| writer.send(chunk, setup.burst))
+            writers
+                .iter_mut()
+                .try_for_each(|writer| writer.send(chunk, setup.burst))
         })?;
         if tally.truncated {
             cut = Some(survey.file.clone());
@@ -71,12 +78,19 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     if let Some(folder) = &arguments.write {
         let json = serde_json::to_string_pretty(&tunnels).unwrap_or_default();
         output::replace(folder, "tunnels.json", &(json + "\n"))?;
-        let _ = writeln!(text, "{:>8} files of sent packets, and tunnels.json, in {}", tunnels.sent.len(), folder.display());
+        let _ = writeln!(
+            text,
+            "{:>8} files of sent packets, and tunnels.json, in {}",
+            tunnels.sent.len(),
+            folder.display()
+        );
     }
     let _ = writeln!(text, "{verified:>8} round trips, every byte compared");
     output::print(&text)?;
     if verified == 0 {
-        return Err(Failure::Failed("no packet came through any case; take another capture".to_owned()));
+        return Err(Failure::Failed(
+            "no packet came through any case; take another capture".to_owned(),
+        ));
     }
     match cut {
         Some(file) => {
@@ -87,7 +101,12 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
 }
 
-fn prove(case: &'static Case, setup: &Setup, survey: &Survey, chunk: &Chunk) -> Result<Proof, Failure> {
+fn prove(
+    case: &'static Case,
+    setup: &Setup,
+    survey: &Survey,
+    chunk: &Chunk,
+) -> Result<Proof, Failure> {
     let workload = Workload::new(chunk.packets().collect());
     Lane::open(case, setup, false)
         .map_err(|why| why.to_string())
@@ -109,10 +128,20 @@ fn add(total: &mut Proof, one: &Proof) {
 }
 
 fn line(survey: &Survey, case: &Case, proof: &Proof) -> String {
-    let drops: Vec<String> =
-        proof.drops.iter().map(|(reason, count)| format!("{count} {}", reason.name())).collect();
-    let drops = if drops.is_empty() { String::new() } else { format!(", dropped {}", drops.join(", ")) };
-    format!("{:>8} of {} packets of {} through {}{drops}", proof.verified, proof.packets, survey.name, case.id)
+    let drops: Vec<String> = proof
+        .drops
+        .iter()
+        .map(|(reason, count)| format!("{count} {}", reason.name()))
+        .collect();
+    let drops = if drops.is_empty() {
+        String::new()
+    } else {
+        format!(", dropped {}", drops.join(", "))
+    };
+    format!(
+        "{:>8} of {} packets of {} through {}{drops}",
+        proof.verified, proof.packets, survey.name, case.id
+    )
 }
 
 /// `tunnels.json`: what an independent tool needs to open what was sent. Keys are made from the
@@ -147,9 +176,18 @@ struct Writer {
     sent: Sent,
 }
 
-fn writers(folder: &Path, survey: &Survey, cases: &[&'static Case], setup: &Setup) -> Result<Vec<Writer>, Failure> {
+fn writers(
+    folder: &Path,
+    survey: &Survey,
+    cases: &[&'static Case],
+    setup: &Setup,
+) -> Result<Vec<Writer>, Failure> {
     let wanted = |case: &&&'static Case| case.id == INNER || (case.tunnel)(setup).is_some();
-    cases.iter().filter(wanted).map(|case| Writer::create(folder, survey, case, setup)).collect()
+    cases
+        .iter()
+        .filter(wanted)
+        .map(|case| Writer::create(folder, survey, case, setup))
+        .collect()
 }
 
 fn file_name(capture: &str, case: &str) -> PathBuf {
@@ -157,10 +195,19 @@ fn file_name(capture: &str, case: &str) -> PathBuf {
 }
 
 impl Writer {
-    fn create(folder: &Path, survey: &Survey, case: &'static Case, setup: &Setup) -> Result<Self, Failure> {
+    fn create(
+        folder: &Path,
+        survey: &Survey,
+        case: &'static Case,
+        setup: &Setup,
+    ) -> Result<Self, Failure> {
         let name = file_name(&survey.name, case.id);
         let tunnel = (case.tunnel)(setup);
-        let hex = |bytes: &[u8]| bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+        let hex = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+        };
         let sent = Sent {
             capture: survey.name.clone(),
             case: case.id,
@@ -176,7 +223,9 @@ impl Writer {
         };
         Ok(Self {
             case,
-            path: (case.open)(setup).map_err(|why| Failure::Failed(format!("{}: {why}; leave it out with --case", case.id)))?,
+            path: (case.open)(setup).map_err(|why| {
+                Failure::Failed(format!("{}: {why}; leave it out with --case", case.id))
+            })?,
             file: PcapFile::create(&folder.join(name))?,
             sent,
         })
@@ -202,6 +251,9 @@ impl Writer {
 
     fn finish(self) -> Result<Sent, Failure> {
         let packets = self.file.finish()?;
-        Ok(Sent { packets, ..self.sent })
+        Ok(Sent {
+            packets,
+            ..self.sent
+        })
     }
 }

@@ -6,7 +6,11 @@
 /// capture costs; readings of one stretch are the same work, so their median is robust.
 /// `None` where there are no readings or one of them is not a number.
 pub fn stretch_mean(readings: &[f64], stretch: &[u32]) -> Option<f64> {
-    let mut tagged: Vec<(u32, f64)> = stretch.iter().copied().zip(readings.iter().copied()).collect();
+    let mut tagged: Vec<(u32, f64)> = stretch
+        .iter()
+        .copied()
+        .zip(readings.iter().copied())
+        .collect();
     if tagged.is_empty() || tagged.iter().any(|(_, value)| !value.is_finite()) {
         return None;
     }

@@ -1,0 +1,71 @@
+//! ring.
+
+use ring::aead::{
+    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+};
+
+use super::{Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
+
+/// An AEAD of the library, by its place in [`ALGORITHMS`].
+pub struct Ring<const ALGORITHM: usize>(LessSafeKey);
+
+/// AES-128-GCM, which only published vectors use.
+pub const AES_128: usize = 0;
+/// AES-256-GCM.
+pub const AES_256: usize = 1;
+/// ChaCha20-Poly1305.
+pub const CHACHA20: usize = 2;
+
+const ALGORITHMS: [&Algorithm; 3] = [&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305];
+const NAMES: [&str; 3] = ["aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"];
+const KEYS: [usize; 3] = [16, 32, 32];
+const FULL_NAMES: [&str; 3] = [
+    "aes-128-gcm@ring",
+    "aes-256-gcm@ring",
+    "chacha20-poly1305@ring",
+];
+
+impl<const ALGORITHM: usize> Cipher for Ring<ALGORITHM> {
+    const ALGORITHM: &'static str = NAMES[ALGORITHM];
+    const LIBRARY: &'static str = "ring";
+    const KEY_BYTES: usize = KEYS[ALGORITHM];
+
+    fn new(key: &[u8]) -> Result<Self, KeyLength> {
+        UnboundKey::new(ALGORITHMS[ALGORITHM], key)
+            .map(|key| Self(LessSafeKey::new(key)))
+            .map_err(|_| super::key_length(FULL_NAMES[ALGORITHM], key, KEYS[ALGORITHM]))
+    }
+
+    #[inline(always)]
+    fn seal_one(
+        &mut self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        text: &mut [u8],
+        icv: &mut [u8; ICV_BYTES],
+    ) {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        // Fails only beyond 2^36 octets of text, which no frame has.
+        if let Ok(tag) = self
+            .0
+            .seal_in_place_separate_tag(nonce, Aad::from(aad), text)
+        {
+            icv.copy_from_slice(tag.as_ref());
+        }
+    }
+
+    #[inline(always)]
+    fn open_one(
+        &mut self,
+        nonce: &[u8; NONCE_BYTES],
+        aad: &[u8],
+        text: &mut [u8],
+        icv: &[u8; ICV_BYTES],
+    ) -> Result<(), IcvMismatch> {
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        self.0
+            .open_in_place_separate_tag(nonce, Aad::from(aad), (*icv).into(), text, 0..)
+            .map(|_| ())
+            .map_err(|_| IcvMismatch)
+    }
+}
