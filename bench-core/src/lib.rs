@@ -7,9 +7,11 @@
 //! | [`capture`] | what is replayed: files in, chunks of packets out | |
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
 //! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `frame`, `fate` |
+//! | [`synth`] | seeded captures, for when none is at hand | `capture` |
 
 pub mod capture;
 pub mod cipher;
 pub mod fate;
 pub mod frame;
 pub mod path;
+pub mod synth;
