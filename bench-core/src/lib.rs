@@ -5,6 +5,7 @@
 //! | [`frame`] | a packet in a buffer | `fate` |
 //! | [`fate`] | what became of a packet | |
 //! | [`capture`] | what is replayed: files in, chunks of packets out | |
+//! | [`synth`] | seeded captures, for when none is at hand | `capture` |
 //! | [`cipher`] | seals and opens bursts | `frame`, `fate` |
 //! | [`wire`] | headers: parse, emit, checksum | `fate` |
 //! | [`net`] | routes, security group | `wire`, `fate` |
@@ -14,7 +15,7 @@
 //! | [`clock`] | ticks, their cost, the core's speed | |
 //! | [`latency`] | the histogram | |
 //! | [`workload`] | packets, and how they are laid out | `frame` |
-//! | [`replay`] | the one timed loop | all of the above |
+//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
 pub mod capture;
@@ -28,6 +29,7 @@ pub mod path;
 pub mod replay;
 pub mod replay_window;
 pub mod sa;
+pub mod synth;
 pub mod vectors;
 pub mod wire;
 pub mod workload;

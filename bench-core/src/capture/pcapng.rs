@@ -164,6 +164,7 @@ impl PcapNg {
         Ok(())
     }
 
+    #[inline]
     fn enhanced(&self, block: &[u8], intake: &mut Intake, chunk: &mut Chunk) -> bool {
         let parsed: Parsed<EnhancedPacketBlock> = if self.big_endian {
             parse_enhancedpacketblock_be(block)
@@ -237,6 +238,7 @@ impl PcapNg {
         self.offer(packet, intake, chunk)
     }
 
+    #[inline]
     fn offer(&self, packet: Option<Packet<'_>>, intake: &mut Intake, chunk: &mut Chunk) -> bool {
         let found = packet.and_then(|packet| {
             let interface = self.interfaces.get(packet.interface as usize)?;

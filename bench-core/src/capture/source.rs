@@ -131,7 +131,16 @@ impl Window {
 
     /// Reads on until `wanted` bytes are at hand; false where the source ends before. The caller
     /// asks for no more than [`RECORD_MAX_BYTES`]; beyond, the answer is false.
+    #[inline]
     pub(super) fn fill(&mut self, wanted: usize) -> io::Result<bool> {
+        if self.end - self.start >= wanted {
+            return Ok(true);
+        }
+        self.refill(wanted)
+    }
+
+    #[cold]
+    fn refill(&mut self, wanted: usize) -> io::Result<bool> {
         while self.end - self.start < wanted {
             if self.ended || wanted > RECORD_MAX_BYTES {
                 return Ok(false);
