@@ -74,7 +74,10 @@ impl Routes {
 /// addresses under nested prefixes, with 400 routes cut into 4,000. Not for IPv6, where long
 /// prefixes far apart make 15,000, and look-ups in them 4 times as slow.
 fn disjoint(net: Ipv4Net, neighbour: u32, routes: &[(Ipv4Net, u32)]) -> Vec<(Ipv4Net, u32)> {
-    let same = routes.iter().rev().find(|(prefix, _)| prefix.trunc() == net);
+    let same = routes
+        .iter()
+        .rev()
+        .find(|(prefix, _)| prefix.trunc() == net);
     let neighbour = same.map_or(neighbour, |(_, neighbour)| *neighbour);
     let inside: Vec<_> = routes
         .iter()
