@@ -4,6 +4,12 @@
 //! | --- | --- | --- |
 //! | [`record`] | the versioned result of a run | `stats` |
 //! | [`stats`] | figures with their uncertainty | |
+//! | [`histogram`] | the stored form of a distribution | |
+//! | [`bill`] | a record, judged once | `record`, `histogram` |
+//! | [`render`] | three looks at one bill | `bill`, `record` |
 
+pub mod bill;
+pub mod histogram;
 pub mod record;
+pub mod render;
 pub mod stats;

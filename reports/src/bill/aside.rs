@@ -1,0 +1,353 @@
+//! What stands beside the bill: how to read it, what must be said about this run, what was left
+//! out, the A/A comparisons, and where the figures come from.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Bill, Cell, NAME_CHARS, Room, RowKind, Table, TableRow, bound, clean, count, estimate, half,
+    mean, three,
+};
+use crate::record::{Record, WorkloadKind};
+
+/// Words that the tables use, each with its meaning.
+pub fn legend() -> [(&'static str, &'static str); 7] {
+    [
+        (
+            "±",
+            "half of the 95 % interval over fresh instances (new keys, new memory), each interval on its own",
+        ),
+        (
+            "+ rows",
+            "what the step adds to the row it stands on: their paired difference, in turns on the same packets",
+        ),
+        (
+            "< x",
+            "can't be told from nothing: smaller than x, either way. \"cannot tell\": no interval or no A/A to judge by",
+        ),
+        (
+            "tells",
+            "smallest difference this run can tell, by cases against themselves (A/A) and the clock's step; a row's worst",
+        ),
+        (
+            "hot, warm",
+            "the frames of a reading fit the L1 and were just touched; were touched longer ago than the L2 remembers",
+        ),
+        (
+            "sizes",
+            "inner IP total length, outer headers not counted; size classes of a capture are timed in bursts of their own",
+        ),
+        (
+            "Gbit/s, Mpps",
+            "inner IP bits and packets with one core at each end; the slower end sets the pace",
+        ),
+    ]
+}
+
+/// What has to be said about this run.
+pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if bill.record.state != "complete" {
+        remarks.push(format!(
+            "The run is not complete: {}.",
+            clean(&bill.record.state, NAME_CHARS)
+        ));
+    }
+    for capture in bill
+        .record
+        .captures
+        .iter()
+        .filter(|capture| capture.truncated)
+    {
+        remarks.push(format!(
+            "{} ends within a frame: its whole frames were used.",
+            clean(&capture.name, NAME_CHARS)
+        ));
+    }
+    remarks.extend(failures(bill));
+    remarks.extend(clock_shares(bill));
+    remarks.extend(adds_up(bill));
+    remarks.extend(stamps(bill));
+    remarks
+}
+
+fn failures(bill: &Bill<'_>) -> Vec<String> {
+    let mut places: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for group in &bill.groups {
+        for line in &group.lines {
+            if let Err(message) = &line.outcome {
+                places
+                    .entry((&line.case.id, message))
+                    .or_default()
+                    .push(format!("{} {}", group.name, group.temperature()));
+            }
+        }
+    }
+    let place = |places: &[String]| match places {
+        [one] => one.clone(),
+        many => format!("{} groups", many.len()),
+    };
+    places
+        .iter()
+        .map(|((case, message), places)| {
+            format!(
+                "{case} failed in {}: {}.",
+                place(places),
+                message.trim_end_matches('.')
+            )
+        })
+        .collect()
+}
+
+fn clock_shares(bill: &Bill<'_>) -> Option<String> {
+    let mut large: Vec<(f64, String)> = Vec::new();
+    for group in &bill.groups {
+        for line in &group.lines {
+            let share = line.measured().map_or(0.0, |m| {
+                m.figures
+                    .clock_share_percent
+                    .into_iter()
+                    .fold(0.0, f64::max)
+            });
+            if share >= 1.0 && share.is_finite() {
+                large.push((
+                    share,
+                    format!("{} at {} {}", line.case.id, group.name, group.temperature()),
+                ));
+            }
+        }
+    }
+    large.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (share, place) = large.first()?;
+    let others = match large.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 more row".to_owned(),
+        n => format!(" and {n} more rows"),
+    };
+    Some(format!(
+        "The clock's own share of a reading reaches {} % ({place}{others}); it has been subtracted.",
+        three(*share)
+    ))
+}
+
+/// Largest gap between a case's time and its ground with all steps added.
+fn adds_up(bill: &Bill<'_>) -> Option<String> {
+    let mut worst: Option<f64> = None;
+    for group in &bill.groups {
+        for line in group.lines.iter().filter(|line| line.depth() > 0) {
+            let Some(steps) = group.steps_ns(line) else {
+                continue;
+            };
+            let sum = line.measured().map_or(f64::NAN, |m| m.figures.sum_ns.mean);
+            let percent = (steps.iter().sum::<f64>() - sum).abs() / sum * 100.0;
+            if percent.is_finite() {
+                worst = Some(worst.map_or(percent, |worst| worst.max(percent)));
+            }
+        }
+    }
+    worst.map(|percent| {
+        format!(
+            "The ground and its steps add up to every measured total within {} %.",
+            bound(percent, Room::Ample)
+        )
+    })
+}
+
+/// What stamping costs, and how stamps and burst totals agree.
+fn stamps(bill: &Bill<'_>) -> Option<String> {
+    let mut cost: Option<(f64, f64)> = None;
+    let (mut rows, mut agree) = (0_usize, 0_usize);
+    for measured in bill
+        .groups
+        .iter()
+        .flat_map(|g| &g.lines)
+        .filter_map(|line| line.measured())
+    {
+        for latency in [&measured.send, &measured.receive].into_iter().flatten() {
+            let (Some((ns, half)), Some(left)) = (latency.stamping_ns, latency.left_over_ns())
+            else {
+                continue;
+            };
+            cost = Some(cost.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))));
+            rows += 1;
+            let slack = measured.smallest_ns.unwrap_or(0.0) + half.unwrap_or(0.0);
+            agree += usize::from(left.abs() <= slack);
+        }
+    }
+    let (low, high) = cost?;
+    Some(format!(
+        "Stamping single packets added {} to {} ns to each (a reading of the clock costs {} ns); percentiles keep it. \
+         Without it, the stamps' mean agrees with the burst totals in {} of {} rows, within the smallest difference \
+         and the interval.",
+        estimate(low, None, Room::Tight),
+        estimate(high, None, Room::Tight),
+        estimate(bill.record.provenance.clock.reading_ns, None, Room::Tight),
+        count(agree as u64),
+        count(rows as u64),
+    ))
+}
+
+/// For each workload with something to tell: what was left out, what outgrew the outer MTU, what
+/// was dropped. One line each; of the cases, the one with most of it speaks.
+pub fn carried(bill: &Bill<'_>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut seen: Vec<&str> = Vec::new();
+    for group in bill
+        .groups
+        .iter()
+        .filter(|group| group.group.kind != WorkloadKind::Class)
+    {
+        if seen.contains(&group.name.as_str()) {
+            continue;
+        }
+        seen.push(&group.name);
+        let works = || {
+            group
+                .lines
+                .iter()
+                .filter_map(|line| Some(&line.measured()?.figures.work))
+        };
+        let mut parts = Vec::new();
+        let of = group.group.capture.as_deref();
+        if let Some(capture) = bill
+            .record
+            .captures
+            .iter()
+            .find(|capture| Some(capture.name.as_str()) == of)
+        {
+            let left = reasons(&capture.left_out);
+            let left = if left.is_empty() {
+                String::new()
+            } else {
+                format!(" (left out: {left})")
+            };
+            parts.push(format!(
+                "{} of {} frames replayed{left}",
+                count(capture.frames_replayed),
+                count(capture.frames_read)
+            ));
+        }
+        if let Some(work) = works()
+            .max_by_key(|work| work.over_mtu)
+            .filter(|work| work.over_mtu > 0)
+        {
+            parts.push(format!(
+                "{} of {} packets over the outer MTU, carried whole",
+                count(work.over_mtu),
+                count(work.packets)
+            ));
+        }
+        if let Some(work) = works().max_by_key(|work| work.drops.values().sum::<u64>()) {
+            let drops = reasons(&work.drops);
+            if !drops.is_empty() {
+                parts.push(format!("dropped: {drops}"));
+            }
+        }
+        if !parts.is_empty() {
+            lines.push(format!("{}: {}", group.title(), parts.join("; ")));
+        }
+    }
+    lines
+}
+
+/// `denied 12, ttl_expired 3`.
+pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
+    let parts: Vec<String> = counts
+        .iter()
+        .filter(|(_, n)| **n > 0)
+        .map(|(reason, n)| format!("{} {}", clean(reason, NAME_CHARS), count(*n)))
+        .collect();
+    parts.join(", ")
+}
+
+/// What was read, replayed and left out, capture by capture. `None` without captures.
+pub fn left_out(record: &Record) -> Option<Table> {
+    let rows: Vec<TableRow> = record
+        .captures
+        .iter()
+        .map(|capture| {
+            let reasons = reasons(&capture.left_out);
+            let mean = (capture.frames_replayed > 0)
+                .then(|| capture.inner_bytes as f64 / capture.frames_replayed as f64);
+            TableRow {
+                label: clean(&capture.name, NAME_CHARS),
+                kind: RowKind::Plain,
+                cells: vec![
+                    Cell::Number(count(capture.frames_read)),
+                    Cell::Number(count(capture.frames_replayed)),
+                    mean.map_or(Cell::Blank, |mean| Cell::Number(super::bytes(mean))),
+                    Cell::Text(if reasons.is_empty() {
+                        "nothing".to_owned()
+                    } else {
+                        reasons
+                    }),
+                ],
+            }
+        })
+        .collect();
+    (!rows.is_empty()).then(|| Table {
+        title: "What was left out".to_owned(),
+        note: "frames read = replayed + left out".to_owned(),
+        head: ["capture", "read", "replayed", "mean bytes", "left out"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows,
+    })
+}
+
+/// Cases against themselves. `None` where there was no such comparison.
+pub fn null_gates(bill: &Bill<'_>) -> Option<Table> {
+    let mut rows = Vec::new();
+    for group in &bill.groups {
+        for gate in &group.group.null_gate {
+            rows.push(TableRow {
+                label: format!("{} {}", group.name, group.temperature()),
+                kind: RowKind::Plain,
+                cells: vec![
+                    Cell::Text(clean(&gate.case, NAME_CHARS)),
+                    mean(&gate.difference_percent).map_or(Cell::Blank, |mean| {
+                        Cell::Estimate(mean, half(&gate.difference_percent))
+                    }),
+                    Cell::Bound(gate.smallest_percent),
+                ],
+            });
+        }
+    }
+    (!rows.is_empty()).then(|| Table {
+        title: "Cases against themselves".to_owned(),
+        note:
+            "percent of send + receive; a difference below the last column can't be told from none"
+                .to_owned(),
+        head: ["group", "case", "difference to its twin", "tells"]
+            .map(str::to_owned)
+            .to_vec(),
+        rows,
+    })
+}
+
+/// One line that says where a figure comes from: host, commit, clock and command.
+pub fn provenance_line(record: &Record) -> String {
+    let of = &record.provenance;
+    let commit = of.build.commit.as_deref().map_or_else(
+        || "no commit".to_owned(),
+        |commit| {
+            let short: String = clean(commit, NAME_CHARS).chars().take(12).collect();
+            let dirty = if of.build.dirty == Some(true) {
+                " + changes"
+            } else {
+                ""
+            };
+            format!("commit {short}{dirty}")
+        },
+    );
+    format!(
+        "{} · {commit} · {}, step {} ns · {}",
+        clean(&of.host.cpu, 80),
+        clean(&of.clock.name, NAME_CHARS),
+        estimate(of.clock.step_ns, None, Room::Tight),
+        command(record),
+    )
+}
+
+fn command(record: &Record) -> String {
+    clean(&record.provenance.command.join(" "), 160)
+}

@@ -1,0 +1,312 @@
+//! The answer in words and as a receipt: every number in it comes from the record.
+
+use super::{
+    Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, bytes, clean, estimate,
+    half, mean, three, words,
+};
+use crate::record::{Temperature, WorkloadKind};
+
+/// A piece of a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Words.
+    Words(String),
+    /// A figure that carries the sentence.
+    Figure(String),
+}
+
+/// What a packet pays, item by item, for a few workloads side by side.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The case whose chain is billed, for a sentence.
+    pub case: String,
+    /// The workloads.
+    pub workloads: Vec<String>,
+    /// Items: name, and an amount for each workload.
+    pub items: Vec<(String, Vec<Cell>)>,
+    /// Send and receive together.
+    pub total: Vec<Cell>,
+    /// What follows from the total: name, and a figure for each workload.
+    pub below: Vec<(String, Vec<Cell>)>,
+}
+
+/// The answer: the flagship workload, the smallest size, and which cipher is cheapest there.
+/// Empty where no case above the ground has figures.
+pub fn sentences(bill: &Bill<'_>) -> Vec<Vec<Span>> {
+    let Some(flagship) = bill.flagship() else {
+        return Vec::new();
+    };
+    let Some(top) = top_line(flagship) else {
+        return Vec::new();
+    };
+    let mut sentences = Vec::new();
+    sentences.extend(first(flagship, top));
+    let smallest = bill
+        .of(&[WorkloadKind::Size], flagship.group.temperature)
+        .into_iter()
+        .find(|group| group.size() < flagship.size());
+    sentences.extend(smallest.and_then(|group| second(group, group.line(&top.case.key)?)));
+    sentences.extend(cheapest(flagship));
+    sentences
+}
+
+/// The receipt for the first library of the first cipher: smallest size, mix and largest size,
+/// or up to three captures where there are no sizes.
+pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
+    let flagship = bill.flagship()?;
+    let top = top_line(flagship)?;
+    let groups = receipt_groups(bill, flagship);
+    let chain = flagship.chain(top);
+    let measured = |group: &&GroupBill<'_>, key: &str, cell: &dyn Fn(&Measured<'_>) -> Cell| {
+        group.line(key).map_or(Cell::Blank, |line| {
+            line.measured().map_or(Cell::Failed, cell)
+        })
+    };
+    let row = |key: &str, cell: &dyn Fn(&Measured<'_>) -> Cell| -> Vec<Cell> {
+        groups
+            .iter()
+            .map(|group| measured(group, key, cell))
+            .collect()
+    };
+    let items = chain
+        .iter()
+        .map(|line| {
+            let cells = row(&line.case.key, &|measured| match measured.step {
+                Some(step) => amount(step.sum),
+                None => figure(&measured.figures.sum_ns),
+            });
+            (item(line), cells)
+        })
+        .collect();
+    let key = &top.case.key;
+    let ground = chain
+        .first()
+        .map_or("the ground", |line| line.case.id.as_str());
+    let number = |value: Option<f64>, form: fn(f64) -> String| {
+        value.map_or(Cell::Blank, |v| Cell::Number(form(v)))
+    };
+    Some(Receipt {
+        case: top.case.spoken(),
+        workloads: groups.iter().map(|group| group.title()).collect(),
+        items,
+        total: row(key, &|measured| figure(&measured.figures.sum_ns)),
+        below: vec![
+            (
+                format!("times {ground}"),
+                row(key, &|m| number(m.ratio.map(|(mean, _)| mean), three)),
+            ),
+            (
+                "Gbit/s, one core at each end".to_owned(),
+                row(key, &|m| number(m.rate.map(|r| r.gigabits), three)),
+            ),
+            (
+                "million packets a second".to_owned(),
+                row(key, &|m| number(m.rate.map(|r| r.megapackets), three)),
+            ),
+            (
+                "bytes added to a packet".to_owned(),
+                row(key, &|m| number(m.added_bytes, bytes)),
+            ),
+        ],
+    })
+}
+
+fn receipt_groups<'b, 'r>(
+    bill: &'b Bill<'r>,
+    flagship: &'b GroupBill<'r>,
+) -> Vec<&'b GroupBill<'r>> {
+    let at = flagship.group.temperature;
+    let sizes = bill.of(&[WorkloadKind::Size], at);
+    let mixes = bill.of(&[WorkloadKind::Mix], at);
+    let mut groups: Vec<&GroupBill<'_>> = Vec::new();
+    groups.extend(sizes.first());
+    groups.extend(mixes.first());
+    groups.extend(sizes.last().filter(|_| sizes.len() > 1));
+    if groups.is_empty() {
+        groups.extend(bill.of(&[WorkloadKind::Capture], at).into_iter().take(3));
+    }
+    if groups.is_empty() {
+        groups.push(flagship);
+    }
+    groups
+}
+
+/// The measured line with the longest chain; the first of them in the order of the bill.
+fn top_line<'b, 'r>(group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
+    let deepest = group
+        .lines
+        .iter()
+        .filter(|line| line.outcome.is_ok())
+        .map(|line| line.depth())
+        .max()?;
+    group
+        .lines
+        .iter()
+        .find(|line| line.outcome.is_ok() && line.depth() == deepest && deepest > 0)
+}
+
+fn item(line: &Line<'_>) -> String {
+    match (&line.case.library, line.depth()) {
+        (Some(_), _) => format!("+ {}, {}", line.step, line.case.spoken()),
+        (None, 0) => line.step.clone(),
+        (None, _) => format!("+ {}", line.step),
+    }
+}
+
+fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
+    let measured = top.measured()?;
+    let lines = group.chain(top);
+    let mut spans = vec![Span::Words(format!("On this host {} pays ", packet(group)))];
+    let last = lines.len() - 1;
+    for (i, line) in lines.iter().enumerate() {
+        if i > 0 {
+            spans.push(Span::Words(
+                if i == last { " and " } else { ", " }.to_owned(),
+            ));
+        }
+        spans.push(Span::Figure(match line.measured().map(|m| (m, m.step)) {
+            None => "an amount that failed to be measured".to_owned(),
+            Some((m, None)) => format!("{} ns", short(m.figures.sum_ns.mean)),
+            Some((_, Some(step))) => spoken_step(step.sum),
+        }));
+        let with = line
+            .case
+            .library
+            .as_ref()
+            .map(|_| format!(" with {}", line.case.spoken()));
+        spans.push(Span::Words(format!(
+            " for {}{}",
+            line.step,
+            with.unwrap_or_default()
+        )));
+    }
+    spans.push(Span::Words(": ".to_owned()));
+    spans.push(Span::Figure(format!(
+        "{} ns",
+        short(measured.figures.sum_ns.mean)
+    )));
+    spans.push(Span::Words(" at both gateways together".to_owned()));
+    if let Some((ratio, _)) = measured.ratio {
+        spans.push(Span::Words(", ".to_owned()));
+        spans.push(Span::Figure(format!("{} times", three(ratio))));
+        let ground = lines
+            .first()
+            .map_or("the ground", |line| line.case.id.as_str());
+        spans.push(Span::Words(format!(" what {ground} alone costs")));
+    }
+    spans.push(Span::Words(". ".to_owned()));
+    spans.extend(carries(measured, "One core at each end carries "));
+    if let Some(added) = measured.added_bytes.filter(|added| *added > 0.0) {
+        spans.push(Span::Words(format!(
+            " The packet grows by {} bytes.",
+            bytes(added)
+        )));
+    }
+    Some(spans)
+}
+
+fn second(group: &GroupBill<'_>, line: &Line<'_>) -> Option<Vec<Span>> {
+    let measured = line.measured()?;
+    let mut spans = vec![
+        Span::Words(format!("At {} it is ", group.title())),
+        Span::Figure(format!("{} ns", short(measured.figures.sum_ns.mean))),
+    ];
+    if let Some((ratio, _)) = measured.ratio {
+        let ground = line.below.last().map_or("the ground", String::as_str);
+        spans.push(Span::Words(format!(
+            ", {} times {}",
+            three(ratio),
+            clean(ground, NAME_CHARS)
+        )));
+    }
+    spans.push(Span::Words(". ".to_owned()));
+    spans.extend(carries(measured, "One core at each end then carries "));
+    Some(spans)
+}
+
+fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
+    measured.rate.map_or_else(Vec::new, |rate| {
+        vec![
+            Span::Words(words.to_owned()),
+            Span::Figure(format!("{} Gbit/s", three(rate.gigabits))),
+            Span::Words(format!(
+                " or {} million packets a second.",
+                three(rate.megapackets)
+            )),
+        ]
+    })
+}
+
+/// Which of the cases with a library costs least, and which can't be told from it: those whose
+/// totals differ by less than the smallest difference and both intervals.
+fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
+    let mut lines: Vec<(&Line<'_>, f64)> = group
+        .lines
+        .iter()
+        .filter(|line| line.case.library.is_some())
+        .filter_map(|line| Some((line, mean(&line.measured()?.figures.sum_ns)?)))
+        .collect();
+    lines.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let ((best, best_ns), others) = lines
+        .split_first()
+        .filter(|(_, others)| !others.is_empty())?;
+    let slack = |line: &Line<'_>| {
+        let measured = line.measured()?;
+        Some(half(&measured.figures.sum_ns)?.max(measured.smallest_ns?))
+    };
+    let level: Vec<String> = others
+        .iter()
+        .filter(|(line, ns)| match (slack(best), slack(line)) {
+            (Some(mine), Some(theirs)) => ns - best_ns <= mine.max(theirs),
+            _ => true,
+        })
+        .map(|(line, _)| line.case.spoken())
+        .collect();
+    let mut spans = vec![
+        Span::Words(format!("Cheapest here at {}: ", group.title())),
+        Span::Figure(best.case.spoken()),
+        Span::Words(format!(", {} ns in all", short(*best_ns))),
+    ];
+    spans.push(Span::Words(if level.is_empty() {
+        ".".to_owned()
+    } else {
+        format!("; {} can't be told from it.", words::list(&level))
+    }));
+    Some(spans)
+}
+
+fn packet(group: &GroupBill<'_>) -> String {
+    let at = match group.group.temperature {
+        Temperature::Hot => "in a hot cache",
+        Temperature::Warm => "in a warm cache",
+    };
+    match group.size() {
+        Some(size) => format!("a {size}-byte packet {at}"),
+        None => format!("a packet of {} {at}", group.name),
+    }
+}
+
+fn spoken_step(step: Difference) -> String {
+    match step {
+        Difference::Told { mean, .. } if mean < 0.0 => format!("{} ns less", short(-mean)),
+        Difference::Told { mean, .. } => format!("{} ns", short(mean)),
+        Difference::Below(bound) => format!("less than {} ns", words::bound(bound, Room::Tight)),
+        Difference::CannotTell => "an amount that can't be told".to_owned(),
+    }
+}
+
+fn short(ns: f64) -> String {
+    estimate(ns, None, Room::Tight)
+}
+
+fn amount(step: Difference) -> Cell {
+    match step {
+        Difference::Told { mean, half } => Cell::Estimate(mean, Some(half)),
+        Difference::Below(bound) => Cell::Below(bound),
+        Difference::CannotTell => Cell::CannotTell,
+    }
+}
+
+fn figure(estimate: &crate::stats::Estimate) -> Cell {
+    mean(estimate).map_or(Cell::Blank, |mean| Cell::Estimate(mean, half(estimate)))
+}

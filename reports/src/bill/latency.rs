@@ -1,0 +1,82 @@
+//! Percentiles of stamped packets, and whether the stamps agree with the burst totals.
+
+use hdrhistogram::Histogram;
+
+use super::difference::{half, mean};
+use crate::histogram;
+use crate::record::{RecordError, Stamped};
+use crate::stats::Estimate;
+
+/// The percentiles shown, with their names; behind them comes the largest value.
+pub const PERCENTILES: [(f64, &str); 4] =
+    [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
+
+/// One direction of a row, packet by packet: service time with the stamp's own cost in it,
+/// which is never subtracted from a percentile.
+#[derive(Clone, Debug)]
+pub struct Latency {
+    /// The whole distribution, ns.
+    pub histogram: Histogram<u64>,
+    /// Mean of the stamps, ns.
+    pub stamped_ns: f64,
+    /// What stamping added to a packet, ns, and half of its interval.
+    pub stamping_ns: Option<(f64, Option<f64>)>,
+    /// What burst totals say of the same packets, ns.
+    pub burst_ns: f64,
+}
+
+impl Latency {
+    /// Decodes a row's stamps; `None` where no packet was stamped.
+    pub fn new(
+        workload: &str,
+        case: &str,
+        stamped: &Stamped,
+        burst: &Estimate,
+    ) -> Result<Option<Self>, RecordError> {
+        if stamped.packets == 0 && stamped.histogram_ns.is_empty() {
+            return Ok(None);
+        }
+        let histogram =
+            histogram::decode(&stamped.histogram_ns).map_err(|error| RecordError::Histogram {
+                name: workload.to_owned(),
+                case: case.to_owned(),
+                message: error.to_string(),
+            })?;
+        Ok((!histogram.is_empty()).then(|| Self {
+            histogram,
+            stamped_ns: stamped.mean_ns,
+            stamping_ns: mean(&stamped.stamping_ns).map(|mean| (mean, half(&stamped.stamping_ns))),
+            burst_ns: burst.mean,
+        }))
+    }
+
+    /// [`PERCENTILES`], ns.
+    pub fn percentiles_ns(&self) -> [u64; PERCENTILES.len()] {
+        PERCENTILES.map(|(quantile, _)| self.histogram.value_at_quantile(quantile))
+    }
+
+    /// What is left between the two instruments when stamping is taken off the stamps' mean, ns.
+    pub fn left_over_ns(&self) -> Option<f64> {
+        let (stamping, _) = self.stamping_ns?;
+        Some(self.stamped_ns - stamping - self.burst_ns).filter(|ns| ns.is_finite())
+    }
+
+    /// The distribution as a curve: (log10 of 1 / (1 − p), ns), from the median's side to the
+    /// largest value, at most a few hundred points.
+    pub fn curve(&self) -> Vec<(f64, f64)> {
+        const POINTS_A_DECADE: u32 = 40;
+        let total = self.histogram.len() as f64;
+        let end = total.max(1.0).log10();
+        let steps = (end * f64::from(POINTS_A_DECADE)).ceil() as u32;
+        let mut curve: Vec<(f64, f64)> = (0..=steps)
+            .map(|step| f64::from(step) / f64::from(POINTS_A_DECADE))
+            .map(|x| x.min(end))
+            .map(|x| {
+                let quantile = 1.0 - 10_f64.powf(-x);
+                (x, self.histogram.value_at_quantile(quantile).max(1) as f64)
+            })
+            .collect();
+        curve.push((end, self.histogram.max().max(1) as f64));
+        curve
+    }
+}

@@ -1,0 +1,384 @@
+//! The bill for a terminal: the answer, the bill by size and by capture, the tail, and what
+//! must be said. Everything is plain text first; colour only repeats what the text says.
+
+use comfy_table::{CellAlignment, ContentLineStyle, LineStyle, TableStyle};
+
+use super::paint::{Paint, wrap};
+use crate::bill::{
+    self, Bill, Cell, GroupBill, Matrix, Room, RowKind, Span, TEMPERATURES, Table, bound, estimate,
+    legend,
+};
+use crate::record::{Record, RecordError, WorkloadKind};
+
+/// How a terminal is.
+#[derive(Clone, Copy, Debug)]
+pub struct TerminalStyle {
+    /// Columns; tables that are wider are cut into parts.
+    pub width: usize,
+    /// It shows colours.
+    pub color: bool,
+    /// Every group in full, not the minute's read.
+    pub full: bool,
+}
+
+/// Where the rest is.
+const MORE: &str = "Warm rows, every group in full, its single packets and where all this comes from: in the report.";
+/// Narrower than this, lines are cut by the terminal and not here.
+const WIDTH_MIN: usize = 40;
+/// Wider than this, running text tires the eye.
+const TEXT_WIDTH_MAX: usize = 100;
+
+const LOOK: TableStyle = TableStyle::new()
+    .header_lines(ContentLineStyle::none())
+    .header_separator(LineStyle::none().fill('─'))
+    .content_lines(ContentLineStyle::none());
+
+/// Draws a record for a terminal.
+pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, RecordError> {
+    let bill = Bill::new(record)?;
+    let mut out = Page {
+        width: style.width.max(WIDTH_MIN),
+        paint: Paint(style.color),
+        text: String::new(),
+    };
+    out.head(&bill);
+    overview(&mut out, &bill, style.full);
+    if let Some(group) = bill.flagship() {
+        flagship(&mut out, &bill, group, style.full);
+    }
+    if style.full {
+        details(&mut out, &bill);
+    }
+    let carried = bill::carried(&bill);
+    out.notes("Carried and left out", &carried);
+    out.notes("To be said", &bill::remarks(&bill));
+    out.legend();
+    if !style.full {
+        out.line("");
+        out.paragraph(MORE, "", "");
+    }
+    Ok(out.text)
+}
+
+/// Cases by workloads: sizes always, captures and classes where there are some.
+fn overview(out: &mut Page, bill: &Bill<'_>, full: bool) {
+    let kinds: [(&str, &[WorkloadKind]); 3] = [
+        (
+            "The bill by packet size",
+            &[WorkloadKind::Size, WorkloadKind::Mix],
+        ),
+        ("The bill by capture", &[WorkloadKind::Capture]),
+        ("The bill by size class", &[WorkloadKind::Class]),
+    ];
+    for (title, kinds) in kinds {
+        let mut drawn = false;
+        for temperature in TEMPERATURES {
+            let groups = bill.of(kinds, temperature);
+            if groups.is_empty() || (drawn && !full) {
+                continue;
+            }
+            drawn = true;
+            let mut steps = bill::matrix(bill, &groups, Matrix::Steps);
+            steps.title = format!("{title}, {}", bill::temperature(temperature));
+            out.table(&steps);
+            if full || kinds != [WorkloadKind::Class] {
+                out.line("");
+                out.table(&bill::matrix(bill, &groups, Matrix::Gigabits));
+            }
+        }
+    }
+}
+
+/// One workload in full, and its single packets.
+fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) {
+    if !full {
+        out.table(&in_full(bill, group));
+    }
+    let keep: Vec<&str> = group
+        .short_list()
+        .iter()
+        .map(|line| line.case.id.as_str())
+        .collect();
+    if let Some(mut table) = bill::percentiles(group) {
+        table.rows.retain(|row| {
+            row.kind == RowKind::Heading || full || keep.contains(&row.label.as_str())
+        });
+        for column in ["left over", "bursts", "stamped"] {
+            drop_column(&mut table, column);
+        }
+        out.table(&table);
+    }
+}
+
+fn details(out: &mut Page, bill: &Bill<'_>) {
+    for group in &bill.groups {
+        out.table(&in_full(bill, group));
+    }
+}
+
+/// A group in full, without the columns that say nothing here or that the first table has.
+fn in_full(bill: &Bill<'_>, group: &GroupBill<'_>) -> Table {
+    let mut table = bill::under_headings(bill.record, group, &bill::full(group));
+    for (column, zero) in [("over MTU", "0"), ("dropped", "0")] {
+        let quiet = table
+            .head
+            .iter()
+            .position(|head| head == column)
+            .is_some_and(|at| {
+                table.rows.iter().all(|row| {
+                    match at.checked_sub(1).and_then(|at| row.cells.get(at)) {
+                        Some(Cell::Number(text)) => text == zero,
+                        Some(Cell::Blank) | None => true,
+                        Some(_) => false,
+                    }
+                })
+            });
+        if quiet {
+            drop_column(&mut table, column);
+        }
+    }
+    drop_column(&mut table, "step");
+    drop_column(&mut table, "clock %");
+    table
+}
+
+fn drop_column(table: &mut Table, name: &str) {
+    let Some(at) = table.head.iter().position(|head| head == name) else {
+        return;
+    };
+    table.head.remove(at);
+    for row in &mut table.rows {
+        if let Some(cell) = at.checked_sub(1).filter(|at| *at < row.cells.len()) {
+            row.cells.remove(cell);
+        }
+    }
+}
+
+struct Page {
+    width: usize,
+    paint: Paint,
+    text: String,
+}
+
+impl Page {
+    fn line(&mut self, line: &str) {
+        self.text.push_str(line.trim_end());
+        self.text.push('\n');
+    }
+
+    fn paragraph(&mut self, text: &str, first: &str, rest: &str) {
+        for line in wrap(text, self.width.min(TEXT_WIDTH_MAX), first, rest) {
+            self.line(&line);
+        }
+    }
+
+    fn head(&mut self, bill: &Bill<'_>) {
+        let title = self.paint.strong("tunneltax · the bill of one tunnel");
+        self.line(&title);
+        for line in wrap(&bill::provenance_line(bill.record), self.width, "", "") {
+            let quiet = self.paint.quiet(&line);
+            self.line(&quiet);
+        }
+        for sentence in bill::sentences(bill) {
+            self.line("");
+            let text: String = sentence
+                .iter()
+                .map(|span| match span {
+                    Span::Words(words) => words.clone(),
+                    Span::Figure(figure) => self.paint.mark(figure),
+                })
+                .collect();
+            for line in wrap(&text, self.width.min(TEXT_WIDTH_MAX), "", "") {
+                let line = self.paint.figure(&line);
+                self.line(&line);
+            }
+        }
+        if bill.groups.is_empty() {
+            self.line("");
+            self.line("Nothing was measured.");
+        }
+    }
+
+    fn table(&mut self, table: &Table) {
+        if !table.title.is_empty() {
+            self.line("");
+            let title = self.paint.strong(&table.title);
+            self.line(&title);
+        }
+        for line in wrap(&table.note, self.width, "", "") {
+            let note = self.paint.quiet(&line);
+            self.line(&note);
+        }
+        let ample = Drawn::new(table, 0..columns(table), Room::Ample);
+        if ample.width() <= self.width {
+            self.drawn(&ample);
+        } else {
+            for part in parts(table, self.width) {
+                self.drawn(&part);
+            }
+        }
+        for row in &table.rows {
+            if let RowKind::Failed(message) = &row.kind {
+                self.paragraph(&format!("{} failed: {message}", row.label), " ", "   ");
+            }
+        }
+    }
+
+    fn drawn(&mut self, drawn: &Drawn) {
+        for (i, line) in drawn.table.lines().enumerate() {
+            let line = line.trim_end().to_owned();
+            let head = i < drawn.head_lines;
+            let painted = if head {
+                self.paint.head(&line)
+            } else {
+                self.paint.cells(&line)
+            };
+            self.line(&painted);
+        }
+    }
+
+    fn notes(&mut self, title: &str, notes: &[String]) {
+        if notes.is_empty() {
+            return;
+        }
+        self.line("");
+        let title = self.paint.strong(title);
+        self.line(&title);
+        for note in notes {
+            self.paragraph(note, " · ", "   ");
+        }
+    }
+
+    fn legend(&mut self) {
+        self.line("");
+        let title = self.paint.strong("How to read it");
+        self.line(&title);
+        for (term, meaning) in legend() {
+            let first = format!(" {term:<13} ");
+            for line in wrap(
+                meaning,
+                self.width.min(TEXT_WIDTH_MAX),
+                &first,
+                &" ".repeat(15),
+            ) {
+                let quiet = self.paint.quiet(&line);
+                self.line(&quiet);
+            }
+        }
+    }
+}
+
+fn columns(table: &Table) -> usize {
+    table.head.len().saturating_sub(1)
+}
+
+/// The table cut into parts that fit, each with the labels.
+fn parts(table: &Table, width: usize) -> Vec<Drawn> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    while from < columns(table) {
+        let fits = |to: &usize| Drawn::new(table, from..*to, Room::Tight).width() <= width;
+        let to = (from + 2..=columns(table))
+            .rev()
+            .find(fits)
+            .unwrap_or(from + 1);
+        parts.push(Drawn::new(table, from..to, Room::Tight));
+        from = to;
+    }
+    parts
+}
+
+/// A part of a table, laid out.
+struct Drawn {
+    table: comfy_table::Table,
+    head_lines: usize,
+}
+
+impl Drawn {
+    fn new(table: &Table, columns: std::ops::Range<usize>, room: Room) -> Self {
+        let mut drawn = comfy_table::Table::new();
+        drawn.load_style(LOOK);
+        let heads: Vec<String> = std::iter::once("")
+            .chain(
+                columns
+                    .clone()
+                    .map(|i| table.head.get(i + 1).map_or("", String::as_str)),
+            )
+            .map(|head| stack(head, room))
+            .collect();
+        let head_lines = heads
+            .iter()
+            .map(|head| head.lines().count())
+            .max()
+            .unwrap_or(0)
+            + 1;
+        drawn.set_header(heads);
+        for row in &table.rows {
+            let label = match row.kind {
+                RowKind::Inner => format!("  {}", row.label),
+                _ => row.label.clone(),
+            };
+            let failed = matches!(row.kind, RowKind::Failed(_));
+            let cells = columns.clone().map(|i| match row.cells.get(i) {
+                Some(cell) => text(cell, room),
+                None if failed && i == columns.start => "failed".to_owned(),
+                None => String::new(),
+            });
+            drawn.add_row(std::iter::once(label).chain(cells).collect::<Vec<String>>());
+        }
+        for (i, column) in drawn.column_iter_mut().enumerate() {
+            let gap = u16::from(room == Room::Ample);
+            column.set_padding((if i == 0 { 0 } else { 1 + gap }, 0));
+            column.set_delimiter('\u{a0}');
+            if i > 0 {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        Self {
+            table: drawn,
+            head_lines,
+        }
+    }
+
+    fn width(&self) -> usize {
+        let padding: usize = self
+            .table
+            .column_iter()
+            .map(|column| usize::from(column.padding_width()))
+            .sum();
+        let content: usize = self
+            .table
+            .column_max_content_widths()
+            .into_iter()
+            .map(usize::from)
+            .sum();
+        padding + content
+    }
+}
+
+/// A long head on two lines, broken at its last blank.
+fn stack(head: &str, room: Room) -> String {
+    match head.rsplit_once(' ') {
+        Some((capture, class)) if room == Room::Tight || head.chars().count() > 12 => {
+            format!("{capture}\n{class}")
+        }
+        _ => head.to_owned(),
+    }
+}
+
+fn text(cell: &Cell, room: Room) -> String {
+    match cell {
+        Cell::Blank => String::new(),
+        Cell::Text(text) | Cell::Number(text) => text.clone(),
+        Cell::Estimate(mean, half) => estimate(*mean, *half, room),
+        Cell::Bound(value) => bound(*value, room),
+        Cell::Below(value) => format!(
+            "<{}{}",
+            if room == Room::Ample { " " } else { "" },
+            bound(*value, room)
+        ),
+        Cell::CannotTell if room == Room::Ample => "cannot tell".to_owned(),
+        Cell::CannotTell => "?".to_owned(),
+        Cell::Failed => "failed".to_owned(),
+    }
+}
