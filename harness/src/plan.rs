@@ -6,7 +6,7 @@ use std::time::Instant;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::capture::Chunk;
 use tunneltax_core::replay::{self, Lane};
-use tunneltax_core::synth::{self, Mix};
+use tunneltax_core::synth::{Mix, Recipe};
 use tunneltax_core::workload::{Caches, Shape, Workload};
 
 use crate::captures::{CLASSES, Survey};
@@ -82,14 +82,14 @@ fn pilot_at(
 
 /// A generated capture.
 pub fn generate(mix: Mix, seed: u64) -> Result<Chunk, Failure> {
-    synth::generate(mix, GENERATED_PACKETS, seed).map_err(|why| Failure::Usage(why.to_string()))
+    Recipe::new(mix, GENERATED_PACKETS, seed)
+        .chunk()
+        .map_err(|why| Failure::Usage(why.to_string()))
 }
 
 /// One temperature of one workload.
 #[derive(Clone, Copy, Debug)]
 pub struct Planned {
-    /// Layout.
-    pub shape: Shape,
     /// Rounds of an instance.
     pub rounds: usize,
     /// Seconds that it should take, all instances.
@@ -136,7 +136,6 @@ impl Planner {
             .floor()
             .clamp((ROUNDS.0 / shape.readings_per_fill as f64).max(1.0), most);
         Planned {
-            shape,
             rounds: rounds as usize,
             seconds: rounds * round,
         }
@@ -150,7 +149,6 @@ impl Planner {
         let walk = self.cost.seconds(fills, mean_bytes) * f64::from(self.instances);
         let walks = (seconds / walk).floor().clamp(1.0, WALKS_MAX);
         Planned {
-            shape,
             rounds: rounds_a_walk * walks as usize,
             seconds: walk * walks,
         }

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use tunneltax_core::path::{Kind, cases};
-use tunneltax_core::synth::Mix;
 
 use crate::captures;
 use crate::failure::Failure;
@@ -49,12 +48,10 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
     writeln!(text, "\nSizes of generated packets (--size LIST)")?;
     writeln!(
         text,
-        "  {} (IP total length, {} to {})",
-        super::run::DEFAULT_SIZES.join(", "),
-        Mix::BYTES_MIN,
-        Mix::BYTES_MAX
+        "  {}, ipsec-imix",
+        super::run::DEFAULT_SIZES.join(", ")
     )?;
-    writeln!(text, "  ipsec-imix")?;
+    writeln!(text, "  a number is the IP total length, from 28 to --mtu")?;
     writeln!(text, "\nBundled captures")?;
     match captures::bundled() {
         Ok(entries) => {

@@ -55,6 +55,7 @@ pub fn bill(record: &Record) -> Result<String, Failure> {
         .size_checked()
         .map_or(100, |(_, columns)| usize::from(columns));
     let style = render::TerminalStyle {
+        full: false,
         width,
         color: terminal.is_term() && console::colors_enabled(),
     };

@@ -39,7 +39,7 @@ const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let cases = select_cases(&options.selection.cases, options.full)?;
-    let mixes = parse_sizes(&options.sizes)?;
+    let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
     output::prepare(&options.out)?;
     let stop = stop_on_interrupt()?;
     let surveys = captures::survey(&arguments.files, limits(&options.selection, None))?;
@@ -98,18 +98,23 @@ pub fn limits(selection: &Selection, cap: Option<u64>) -> Limits {
     }
 }
 
-fn parse_sizes(sizes: &[String]) -> Result<Vec<Mix>, Failure> {
+fn parse_sizes(sizes: &[String], mtu: u16) -> Result<Vec<Mix>, Failure> {
     let named: Vec<&str> = if sizes.is_empty() {
         DEFAULT_SIZES.to_vec()
     } else {
         sizes.iter().map(String::as_str).collect()
     };
     let parse = |text: &str| {
-        text.trim().parse::<Mix>().map_err(|why| {
-            Failure::Usage(format!(
-                "--size {text:?}: {why}; give IP total lengths or names from `tunneltax list`"
-            ))
-        })
+        let mix = text
+            .trim()
+            .parse::<Mix>()
+            .map_err(|why| Failure::Usage(format!("--size: {why}")))?;
+        match mix.parts().map(|(size, _)| size).max() {
+            Some(largest) if largest > mtu && !sizes.is_empty() => Err(Failure::Usage(format!(
+                "--size {mix}: packets of {largest} bytes do not enter through an MTU of {mtu}; raise --mtu"
+            ))),
+            _ => Ok(mix),
+        }
     };
     named.into_iter().map(parse).collect()
 }

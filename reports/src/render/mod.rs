@@ -6,3 +6,6 @@ mod terminal;
 
 pub use markdown::markdown;
 pub use terminal::{TerminalStyle, terminal};
+
+/// The page; until it is drawn, the Markdown text.
+pub use markdown::markdown as html;
