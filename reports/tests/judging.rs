@@ -92,6 +92,15 @@ fn steps_stand_on_the_case_below() {
     assert!((steps.iter().sum::<f64>() - sum).abs() < 1e-6);
 }
 
+#[test]
+fn a_case_never_stands_on_itself() {
+    let mut record = common::record();
+    record.cases[0].step_of = Some("esp/none".to_owned());
+    let bill = Bill::new(&record).unwrap();
+    let line = bill.flagship().unwrap().line("forward").unwrap();
+    assert_eq!(line.below, ["esp/none"]);
+}
+
 /// 1440 bytes in the slower of two directions, and the bytes that were sent beyond.
 #[test]
 fn rates_and_bytes() {
@@ -127,6 +136,36 @@ fn rates_and_bytes() {
     // 20 + 8 + 8 + 2 + 16 and padding to 4; a capture's are those beyond what forward sent
     assert!((added("1440") - 56.0).abs() < 1e-9);
     assert!((added("https") - 56.0).abs() < 1e-9);
+}
+
+/// The curve is the histogram's own quantiles, at another spacing.
+#[test]
+fn a_curve_is_the_histogram() {
+    let record = common::record();
+    let bill = Bill::new(&record).unwrap();
+    let line = bill.flagship().unwrap().line("esp/none").unwrap();
+    let latency = line.measured().unwrap().send.as_ref().unwrap();
+    let curve = latency.curve();
+    assert!(
+        curve.len() > 200
+            && curve
+                .windows(2)
+                .all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1)
+    );
+    for nines in 1..=5 {
+        let (_, ns) = curve
+            .iter()
+            .find(|(x, _)| (x - f64::from(nines)).abs() < 1e-9)
+            .unwrap();
+        let quantile = latency
+            .histogram
+            .value_at_quantile(1.0 - 10_f64.powi(-nines));
+        assert!(
+            latency.histogram.equivalent(*ns as u64, quantile),
+            "{nines}: {ns} {quantile}"
+        );
+    }
+    assert_eq!(curve.last().unwrap().1 as u64, latency.histogram.max());
 }
 
 #[test]

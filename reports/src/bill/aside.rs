@@ -21,7 +21,7 @@ pub fn legend() -> [(&'static str, &'static str); 7] {
         ),
         (
             "< x",
-            "can't be told from nothing: smaller than x, either way. \"cannot tell\": no interval or no A/A to judge by",
+            "can't be told from nothing: smaller than x, either way. \"cannot tell\" or ?: no interval, or no A/A to judge by",
         ),
         (
             "tells",

@@ -96,6 +96,7 @@ fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) 
         table.rows.retain(|row| {
             row.kind == RowKind::Heading || full || keep.contains(&row.label.as_str())
         });
+        "service time, ns, the stamp included".clone_into(&mut table.note);
         for column in ["left over", "bursts", "stamped"] {
             drop_column(&mut table, column);
         }

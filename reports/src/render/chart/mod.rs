@@ -49,13 +49,13 @@ pub fn series(index: usize) -> &'static Tint {
     SERIES.get(index % SERIES.len()).unwrap_or(&INK)
 }
 
-/// Size of the type, in units of the view box: 11 pixels or more once on the page.
+/// Size of the type, in units of the view box: 11 pixels or more on the narrowest page of its format.
 const TYPE_SIZE: f64 = 14.0;
 
 /// How much room a chart has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// From 700 pixels: panels side by side.
+    /// From 740 pixels: panels side by side.
     Wide,
     /// A phone: panels one below the other.
     Narrow,
@@ -65,8 +65,8 @@ impl Format {
     /// Width of the view box.
     pub fn width(self) -> u32 {
         match self {
-            Self::Wide => 880,
-            Self::Narrow => 360,
+            Self::Wide => 760,
+            Self::Narrow => 340,
         }
     }
 
