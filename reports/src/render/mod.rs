@@ -12,6 +12,3 @@ mod theme;
 pub use html::html;
 pub use markdown::markdown;
 pub use terminal::{TerminalStyle, terminal};
-
-/// The page; until it is drawn, the Markdown text.
-pub use markdown::markdown as html;
