@@ -1,6 +1,7 @@
 //! Longest prefix match against a walk over all prefixes.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
@@ -21,6 +22,14 @@ fn naive_v6(routes: &[(Ipv6Net, u32)], address: u128) -> Option<u32> {
         .max_by_key(|(net, _)| net.prefix_len())
         .map(|(_, hop)| *hop)
 }
+
+type Nets4 = Vec<(Ipv4Net, u32)>;
+type Nets6 = Vec<(Ipv6Net, u32)>;
+
+static SEEDED: LazyLock<(Nets4, Nets6, Routes)> = LazyLock::new(|| {
+    let (v4, v6) = seeded_prefixes(1);
+    (v4, v6, Routes::seeded(1))
+});
 
 /// Addresses of few bits apart, so that prefixes nest and equal ones occur.
 fn near_v4() -> impl Strategy<Value = u32> {
@@ -64,13 +73,12 @@ proptest! {
 
     #[test]
     fn seeded_table_equals_the_walk(v4: [u32; 16], v6: [u128; 16]) {
-        let (nets4, nets6) = seeded_prefixes(1);
-        let routes = Routes::seeded(1);
+        let (nets4, nets6, routes) = &*SEEDED;
         for address in v4 {
-            prop_assert_eq!(routes.next_hop_v4(address), naive_v4(&nets4, address));
+            prop_assert_eq!(routes.next_hop_v4(address), naive_v4(nets4, address));
         }
         for address in v6 {
-            prop_assert_eq!(routes.next_hop_v6(address), naive_v6(&nets6, address));
+            prop_assert_eq!(routes.next_hop_v6(address), naive_v6(nets6, address));
         }
     }
 }

@@ -2,12 +2,14 @@
 //! packets. Accumulates over the chunks of a capture, so that memory does not grow with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::latency::Latency;
+use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::replay::{self, Lane, Plan, Proof, Samples};
 use tunneltax_core::workload::{Shape, Workload};
@@ -185,6 +187,7 @@ impl<'a> GroupInMaking<'a> {
         rng: &mut ChaCha8Rng,
     ) {
         let mut opened: Vec<Lane> = Vec::new();
+        let routes = Arc::new(Routes::seeded(self.bench.setup.seed));
         let mut of: Vec<usize> = Vec::new();
         for (at, lane) in self
             .lanes
@@ -194,6 +197,7 @@ impl<'a> GroupInMaking<'a> {
         {
             let setup = Setup {
                 seed: rng.random(),
+                routes: Arc::clone(&routes),
                 ..self.bench.setup.clone()
             };
             match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {

@@ -38,8 +38,8 @@ const WORD_BYTES: usize = 4;
 const ENHANCED_DATA_OFFSET: usize = 28;
 /// Where the packet begins in a simple packet block (draft, 4.4).
 const SIMPLE_DATA_OFFSET: usize = 12;
-/// Where the packet begins in an obsolete packet block.
-const OBSOLETE_DATA_OFFSET: usize = 28;
+/// Octets in front of the packet in the body of an obsolete packet block.
+const OBSOLETE_FIXED_BYTES: usize = 20;
 
 type Parsed<'a, B> = IResult<&'a [u8], B, PcapError<&'a [u8]>>;
 
@@ -171,15 +171,19 @@ impl PcapNg {
         } else {
             parse_enhancedpacketblock_le(block)
         };
-        let packet = parsed.ok().map(|(_, packet)| Packet {
+        // By reference: moving the parsed block costs as much as parsing it.
+        let Ok((_, packet)) = &parsed else {
+            return malformed(intake);
+        };
+        let packet = Packet {
             interface: packet.if_id,
             ticks: Some(ticks(packet.ts_high, packet.ts_low)),
             original_bytes: packet.origlen,
             captured: block
                 .get(ENHANCED_DATA_OFFSET..)
                 .and_then(|data| data.get(..packet.caplen as usize)),
-        });
-        self.offer(packet, intake, chunk)
+        };
+        self.offer(&packet, intake, chunk)
     }
 
     /// A simple packet block belongs to the first interface, has no time, and does not say how
@@ -194,18 +198,19 @@ impl PcapNg {
             .interfaces
             .first()
             .map_or(0, |first| first.snapshot_bytes);
-        let packet = parsed.ok().map(|(_, packet)| {
-            let captured = packet.packet_data().len().min(snapshot);
-            Packet {
-                interface: 0,
-                ticks: None,
-                original_bytes: packet.origlen,
-                captured: block
-                    .get(SIMPLE_DATA_OFFSET..)
-                    .and_then(|data| data.get(..captured)),
-            }
-        });
-        self.offer(packet, intake, chunk)
+        let Ok((_, packet)) = &parsed else {
+            return malformed(intake);
+        };
+        let captured = packet.packet_data().len().min(snapshot);
+        let packet = Packet {
+            interface: 0,
+            ticks: None,
+            original_bytes: packet.origlen,
+            captured: block
+                .get(SIMPLE_DATA_OFFSET..)
+                .and_then(|data| data.get(..captured)),
+        };
+        self.offer(&packet, intake, chunk)
     }
 
     /// pcap-parser has no parser for the obsolete packet block and hands out its body: interface
@@ -216,37 +221,31 @@ impl PcapNg {
         } else {
             parse_unknownblock_le(block)
         };
-        let packet = parsed.ok().map(|(_, unknown)| {
-            let interface_and_drops = self.word(unknown.data, 0);
-            let captured = self.word(unknown.data, 12) as usize;
-            Packet {
-                interface: if self.big_endian {
-                    interface_and_drops >> 16
-                } else {
-                    interface_and_drops & 0xffff
-                },
-                ticks: Some(ticks(
-                    self.word(unknown.data, 4),
-                    self.word(unknown.data, 8),
-                )),
-                original_bytes: self.word(unknown.data, 16),
-                captured: block
-                    .get(OBSOLETE_DATA_OFFSET..block.len() - WORD_BYTES)
-                    .and_then(|data| data.get(..captured)),
-            }
-        });
-        self.offer(packet, intake, chunk)
+        let Ok((_, UnknownBlock { data, .. })) = &parsed else {
+            return malformed(intake);
+        };
+        let interface_and_drops = self.word(data, 0);
+        let captured = self.word(data, 12) as usize;
+        let packet = Packet {
+            interface: if self.big_endian {
+                interface_and_drops >> 16
+            } else {
+                interface_and_drops & 0xffff
+            },
+            ticks: Some(ticks(self.word(data, 4), self.word(data, 8))),
+            original_bytes: self.word(data, 16),
+            captured: data
+                .get(OBSOLETE_FIXED_BYTES..)
+                .and_then(|data| data.get(..captured)),
+        };
+        self.offer(&packet, intake, chunk)
     }
 
-    #[inline]
-    fn offer(&self, packet: Option<Packet<'_>>, intake: &mut Intake, chunk: &mut Chunk) -> bool {
-        let found = packet.and_then(|packet| {
-            let interface = self.interfaces.get(packet.interface as usize)?;
-            Some((interface, packet.captured?, packet))
-        });
-        let Some((interface, captured, packet)) = found else {
-            intake.leave_out(LeftOut::MalformedRecord);
-            return true;
+    #[inline(always)]
+    fn offer(&self, packet: &Packet<'_>, intake: &mut Intake, chunk: &mut Chunk) -> bool {
+        let interface = self.interfaces.get(packet.interface as usize);
+        let (Some(interface), Some(captured)) = (interface, packet.captured) else {
+            return malformed(intake);
         };
         let record = Record {
             link: interface.link,
@@ -255,6 +254,13 @@ impl PcapNg {
         };
         intake.offer(chunk, &record, || interface.time_ns(packet.ticks?))
     }
+}
+
+/// Counts a packet block that cannot be made sense of; it takes no room in a chunk.
+#[cold]
+fn malformed(intake: &mut Intake) -> bool {
+    intake.leave_out(LeftOut::MalformedRecord);
+    true
 }
 
 /// The fields that the three kinds of packet block have in common.

@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// Flows that a security group tracks, in each of both families.
-pub const FLOWS_MAX: usize = 1 << 16;
+pub const FLOWS_MAX: usize = 1 << 15;
 
 /// Addresses of one family, as a flow is told by them.
 pub trait Address: Copy + Ord + std::fmt::Debug {
@@ -88,11 +88,10 @@ impl Key for [u64; 5] {
     const EMPTY: Self = [0; 5];
     #[inline(always)]
     fn hash(&self, seed: u64) -> u64 {
-        let [a, b, c, d, e] = *self;
-        mix(
-            mix(a ^ seed, b ^ GOLDEN) ^ e,
-            mix(c ^ seed, d ^ !GOLDEN) ^ GOLDEN,
-        )
+        let [first_high, first_low, second_high, second_low, rest] = *self;
+        let first = mix(first_high ^ seed, first_low ^ GOLDEN);
+        let second = mix(second_high ^ seed, second_low ^ !GOLDEN);
+        mix(first ^ rest, second ^ GOLDEN)
     }
 }
 

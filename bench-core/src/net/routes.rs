@@ -16,6 +16,9 @@ pub const NEIGHBOURS: u32 = 16;
 /// Value of the tries' root, which they have whether there is a default route or not.
 const NO_ROUTE: u32 = u32::MAX;
 
+/// A prefix, and the number of the neighbour that it leads to.
+pub type Route<N> = (N, u32);
+
 /// Both families' routes, ready for look-up; a change means a new table.
 pub struct Routes {
     v4: LCTrieMap<Ipv4Prefix, u32>,
@@ -27,12 +30,11 @@ impl Routes {
     /// later one counts; without a prefix of length 0 some addresses have no route. The
     /// number `u32::MAX` is no neighbour.
     pub fn new(
-        v4: impl IntoIterator<Item = (Ipv4Net, u32)>,
-        v6: impl IntoIterator<Item = (Ipv6Net, u32)>,
+        v4: impl IntoIterator<Item = Route<Ipv4Net>>,
+        v6: impl IntoIterator<Item = Route<Ipv6Net>>,
     ) -> Self {
         let mut trie4 = RTrieMap::with_root(NO_ROUTE);
-        let v4: Vec<_> = v4.into_iter().collect();
-        for (prefix, neighbour) in disjoint(Ipv4Net::default(), NO_ROUTE, &v4) {
+        for (prefix, neighbour) in disjoint(v4) {
             trie4.insert(Ipv4Prefix::from(prefix), neighbour);
         }
         let mut trie6 = RTrieMap::with_root(NO_ROUTE);
@@ -67,28 +69,38 @@ impl Routes {
     }
 }
 
-/// Cuts `net` into prefixes of which none lies inside another, each with the neighbour that
-/// the longest match among `routes` has for it (leaf pushing).
+/// Cuts the address space into prefixes of which none lies inside another, each with the
+/// neighbour that the longest match among `routes` has for it (leaf pushing).
 ///
 /// Look-up is then one way down the trie, never up again: 3 to 4 times as fast for IPv4
 /// addresses under nested prefixes, with 400 routes cut into 4,000. Not for IPv6, where long
 /// prefixes far apart make 15,000, and look-ups in them 4 times as slow.
-fn disjoint(net: Ipv4Net, neighbour: u32, routes: &[(Ipv4Net, u32)]) -> Vec<(Ipv4Net, u32)> {
-    let same = routes
-        .iter()
-        .rev()
-        .find(|(prefix, _)| prefix.trunc() == net);
-    let neighbour = same.map_or(neighbour, |(_, neighbour)| *neighbour);
-    let inside: Vec<_> = routes
-        .iter()
-        .copied()
-        .filter(|(prefix, _)| prefix.prefix_len() > net.prefix_len() && net.contains(prefix))
+fn disjoint(routes: impl IntoIterator<Item = Route<Ipv4Net>>) -> Vec<Route<Ipv4Net>> {
+    let mut routes: Vec<_> = routes
+        .into_iter()
+        .map(|(prefix, neighbour)| (prefix.trunc(), neighbour))
         .collect();
-    match net.subnets(net.prefix_len() + 1) {
-        Ok(halves) if !inside.is_empty() => halves
-            .flat_map(|half| disjoint(half, neighbour, &inside))
-            .collect(),
-        _ => vec![(net, neighbour)],
+    // What lies inside a prefix then follows it, and equal ones keep their order.
+    routes.sort_by_key(|(prefix, _)| (prefix.network(), prefix.prefix_len()));
+    let mut pieces = Vec::with_capacity(routes.len() * 12);
+    cut(Ipv4Net::default(), NO_ROUTE, &routes, &mut pieces);
+    pieces
+}
+
+/// Appends the pieces of `net`, which leads to `neighbour` where no route says otherwise;
+/// `routes` are those equal to it or inside it.
+fn cut(net: Ipv4Net, neighbour: u32, routes: &[Route<Ipv4Net>], pieces: &mut Vec<Route<Ipv4Net>>) {
+    let (same, inside) = routes.split_at(routes.partition_point(|(prefix, _)| *prefix == net));
+    let neighbour = same.last().map_or(neighbour, |(_, neighbour)| *neighbour);
+    let halves = net.subnets(net.prefix_len() + 1).ok();
+    match halves.and_then(|mut halves| halves.next().zip(halves.next())) {
+        Some((lower, upper)) if !inside.is_empty() => {
+            let middle = inside.partition_point(|(prefix, _)| lower.contains(prefix));
+            let (in_lower, in_upper) = inside.split_at(middle);
+            cut(lower, neighbour, in_lower, pieces);
+            cut(upper, neighbour, in_upper, pieces);
+        }
+        _ => pieces.push((net, neighbour)),
     }
 }
 
@@ -96,7 +108,7 @@ fn disjoint(net: Ipv4Net, neighbour: u32, routes: &[(Ipv4Net, u32)]) -> Vec<(Ipv
 ///
 /// A third of them lie in private space (RFC 1918; RFC 4193), as between sites of one owner,
 /// so that captures taken there meet more than the default route.
-pub fn seeded_prefixes(seed: u64) -> (Vec<(Ipv4Net, u32)>, Vec<(Ipv6Net, u32)>) {
+pub fn seeded_prefixes(seed: u64) -> (Vec<Route<Ipv4Net>>, Vec<Route<Ipv6Net>>) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let v4 = distinct(Ipv4Net::default(), || random_v4(&mut random));
     let v6 = distinct(Ipv6Net::default(), || random_v6(&mut random));

@@ -149,7 +149,7 @@ pub(super) fn in_order(mut rules: Vec<Rule>) -> Result<Vec<Rule>, RuleError> {
 /// The rules of the default group: for each family [`DEFAULT_RULES`] that deny nothing but what
 /// no host may send, so that they cost a new flow their walk and drop nothing of a capture.
 ///
-/// Sources are in 240.0.0.0/4 (reserved: RFC 1112, 4) and 100::/64 (discard-only: RFC 6666).
+/// Sources are in `240.0.0.0/4` (reserved: RFC 1112, 4) and `100::/64` (discard-only: RFC 6666).
 /// Half of the rules name TCP or UDP and a range of ports that is in use, so that the match
 /// is not decided by the first field alone.
 pub(super) fn default_rules() -> Vec<Rule> {

@@ -117,13 +117,13 @@ pub fn upper(packet: &[u8], next_header: u8) -> Result<Upper, Reason> {
         }
         let header = packet
             .get(found.at..)
-            .and_then(|rest| rest.first_chunk::<8>())
+            .and_then(|rest| rest.first_chunk::<FRAGMENT_BYTES>())
             .ok_or(Reason::MalformedHeader)?;
         let kind = found.protocol;
         found.protocol = header[0];
         found.at += extension_bytes(kind, header[1]);
         if kind == protocol::FRAGMENT {
-            found.fragment = fragment(header);
+            found.fragment = fragment(*header);
             if matches!(found.fragment, Fragment::Later(_)) {
                 return Ok(found);
             }
@@ -163,8 +163,8 @@ fn extension_bytes(kind: u8, length: u8) -> usize {
 
 /// Offset, M flag and identification of a Fragment header (RFC 8200, 4.5); one with offset 0
 /// and nothing to follow is the whole datagram (RFC 6946).
-fn fragment(header: &[u8; FRAGMENT_BYTES]) -> Fragment {
-    let [_, _, o0, o1, i0, i1, i2, i3] = *header;
+fn fragment(header: [u8; FRAGMENT_BYTES]) -> Fragment {
+    let [_, _, o0, o1, i0, i1, i2, i3] = header;
     let identification = u32::from_be_bytes([i0, i1, i2, i3]);
     let offset_flags = u16::from_be_bytes([o0, o1]);
     match (offset_flags >> 3, offset_flags & 1) {

@@ -1,6 +1,6 @@
 //! Small captures and frames, byte by byte, so that no test depends on the reader's own parser.
 
-use std::io::{Cursor, Read};
+use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
 use tunneltax_core::capture::{CaptureError, Chunk, Limits, Reader, Tally};
@@ -209,6 +209,25 @@ pub fn ethernet(types: &[u16], payload: &[u8]) -> Vec<u8> {
     }
     frame.extend(payload);
     frame
+}
+
+/// A pcap file of two frames of 114 bytes.
+pub fn two_records() -> Vec<u8> {
+    let frame = ethernet(&[0x0800], &ipv4(100));
+    Pcap::ethernet().record(&frame).record(&frame).bytes
+}
+
+/// The same as pcapng, big endian.
+pub fn two_blocks() -> Vec<u8> {
+    let frame = ethernet(&[0x0800], &ipv4(100));
+    let file = PcapNg::default().section(Order::Big).interface(1);
+    file.enhanced(0, 0, &frame).enhanced(0, 0, &frame).bytes
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("memory takes it");
+    encoder.finish().expect("memory takes it")
 }
 
 /// What came out of a capture.

@@ -1,11 +1,10 @@
 //! pcap and pcapng in their variants, plain and compressed.
 
-use std::io::Write;
-
 use tunneltax_core::capture::{Compression, Limits, Reader};
 
 use crate::build::{
-    MICROS, NANOS, ORDERS, Order, Pcap, PcapNg, drain, ethernet, ipv4, ipv6, open, read, try_read,
+    MICROS, NANOS, ORDERS, Order, Pcap, PcapNg, drain, ethernet, gzip, ipv4, ipv6, open, read,
+    try_read,
 };
 
 fn frame() -> Vec<u8> {
@@ -194,12 +193,6 @@ fn pcapng_other_blocks_are_passed_over() {
         assert_eq!(chunk.len(), 2);
         assert!(reader.held_bytes() < 1 << 20, "a block was buffered");
     }
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    encoder.write_all(bytes).expect("memory takes it");
-    encoder.finish().expect("memory takes it")
 }
 
 fn zstd_frame(bytes: &[u8]) -> Vec<u8> {

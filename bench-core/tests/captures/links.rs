@@ -235,8 +235,8 @@ fn frames_behind_max_packets_are_counted_by_their_own_reason_first() {
     let arp = ethernet(&[0x0806], &[0; 28]);
     let frame = ethernet(&[0x0800], &ipv4(100));
     let file = Pcap::ethernet()
-        .record(&frame)
         .record(&arp)
+        .record(&frame)
         .record(&frame)
         .record(&frame)
         .record(&arp);
@@ -262,5 +262,20 @@ fn reasons_have_names_of_their_own() {
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
         );
+    }
+}
+
+#[test]
+fn padding_of_a_block_is_not_captured() {
+    // 59 of 60 bytes: the block's padding would make it whole.
+    let cut = &ipv4(60)[..59];
+    for order in [Order::Little, Order::Big] {
+        let file = PcapNg::default()
+            .section(order)
+            .interface(228)
+            .enhanced(0, 0, cut)
+            .simple(cut, cut.len() as u32)
+            .obsolete(0, 0, cut);
+        assert_eq!(read(&file.bytes).left_out(), [("malformed_header", 3)]);
     }
 }

@@ -3,6 +3,7 @@
 mod build;
 mod damage;
 mod formats;
+mod fuzz;
 mod links;
 mod shared;
 mod speed;

@@ -51,7 +51,7 @@ pub fn ip4(protocol: u8, options: &[u8], payload: &[u8], change: fn(&mut Ipv4Hea
 pub fn ip6(next_header: u8, payload: &[u8]) -> Vec<u8> {
     let header = Ipv6Header {
         traffic_class: 0,
-        flow_label: Ipv6FlowLabel::default(),
+        flow_label: Ipv6FlowLabel::try_new(0xa_bcde).unwrap(),
         payload_length: payload.len() as u16,
         next_header: IpNumber(next_header),
         hop_limit: 64,

@@ -1,0 +1,305 @@
+//! The speed that the project promises itself, judged by its own paired instrument:
+//! `cargo bench --bench bars`. Hot, burst totals; a bar holds where the far end of the 95 %
+//! interval over fresh instances is on its right side. Exit code 1 where one does not.
+//!
+//! With `--test` every bar is measured once, briefly, and none is judged.
+
+mod support;
+
+use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tunneltax_core::capture::{Chunk, Limits, Reader};
+use tunneltax_core::clock::Clock;
+use tunneltax_core::path::{Case, Kind, Setup, cases};
+use tunneltax_core::replay::{Lane, Plan, Samples, measure};
+use tunneltax_core::synth::Mix;
+use tunneltax_core::workload::{Caches, Shape, Workload};
+use tunneltax_reports::stats::{Estimate, stretch_mean};
+
+/// ESP less forwarding less the cipher alone, ns a packet, each way.
+const ENCAPSULATION_NS: f64 = 25.0;
+/// A 64-byte packet forwarded without rules.
+const FORWARD_NS: f64 = 20.0;
+/// The same with the security group and an established flow.
+const FORWARD_RULES_NS: f64 = 40.0;
+/// What stamping adds to a packet.
+const STAMPING_NS: f64 = 20.0;
+/// Reading and classifying, 1440-byte frames.
+const READING_GIGABYTES: f64 = 1.2;
+/// Reading and classifying, 90-byte frames.
+const READING_MILLION_FRAMES: f64 = 10.0;
+
+/// Effort: instances and rounds of each.
+#[derive(Clone, Copy)]
+struct Effort {
+    instances: usize,
+    rounds: usize,
+    judged: bool,
+}
+
+/// A promise and what was measured.
+struct Bar {
+    name: String,
+    figure: Estimate,
+    unit: &'static str,
+    limit: Limit,
+}
+
+#[derive(Clone, Copy)]
+enum Limit {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+impl Bar {
+    fn holds(&self) -> bool {
+        match self.limit {
+            Limit::AtMost(limit) => self.figure.high.is_some_and(|high| high <= limit),
+            Limit::AtLeast(limit) => self.figure.low.is_some_and(|low| low >= limit),
+        }
+    }
+
+    fn print(&self, judged: bool) {
+        let (sign, limit) = match self.limit {
+            Limit::AtMost(limit) => ("≤", limit),
+            Limit::AtLeast(limit) => ("≥", limit),
+        };
+        let verdict = match (judged, self.holds()) {
+            (false, _) => "not judged",
+            (true, true) => "holds",
+            (true, false) => "BROKEN",
+        };
+        let interval = match self.figure.low.zip(self.figure.high) {
+            Some((low, high)) => format!("[{low:.2}, {high:.2}]"),
+            None => "[one instance]".to_owned(),
+        };
+        println!(
+            "{:<66} {:>8.2} {interval:>18} {sign} {limit:<5} {:<10} {verdict}",
+            self.name, self.figure.mean, self.unit
+        );
+    }
+}
+
+fn main() -> ExitCode {
+    let quick = std::env::args().any(|argument| argument == "--test");
+    let effort = if quick {
+        Effort {
+            instances: 2,
+            rounds: 4,
+            judged: false,
+        }
+    } else {
+        Effort {
+            instances: 12,
+            rounds: 120,
+            judged: true,
+        }
+    };
+    let clock = Clock::measure();
+    println!(
+        "95 % intervals over {} fresh instances of {} rounds\n",
+        effort.instances, effort.rounds
+    );
+    let mut bars = Vec::new();
+    let mut judge = |bar: Bar| {
+        bar.print(effort.judged);
+        bars.push(bar);
+    };
+    for size in [64, 350, 1440] {
+        paths(size, effort, &clock, &mut judge);
+    }
+    reading(effort, &mut judge);
+    let broken = bars.iter().filter(|bar| !bar.holds()).count();
+    println!(
+        "\n{} bars, {broken} {}",
+        bars.len(),
+        if effort.judged {
+            "broken"
+        } else {
+            "beyond, not judged"
+        }
+    );
+    if effort.judged && broken > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// One value an instance, from the readings of several cases in the same rounds.
+type Combine<'a> = dyn Fn(&[&Samples]) -> Option<f64> + 'a;
+
+/// The bars on paths at one size: every case in the same rounds.
+fn paths(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(Bar)) {
+    let names: Vec<&'static Case> = cases().iter().collect();
+    let instances = measure_instances(&names, size, effort, clock);
+    let estimate = |cases: &[&str], combine: &Combine<'_>| -> Option<Estimate> {
+        let at: Option<Vec<usize>> = cases
+            .iter()
+            .map(|id| names.iter().position(|c| c.id == *id))
+            .collect();
+        let at = at?;
+        let value = |samples: &Vec<Samples>| {
+            let chosen: Vec<&Samples> = at.iter().map(|at| &samples[*at]).collect();
+            combine(&chosen)
+        };
+        Estimate::from_instances(instances.iter().filter_map(value).collect())
+    };
+    if size == 64 {
+        for (id, limit) in [
+            ("forward/no-rules", FORWARD_NS),
+            ("forward", FORWARD_RULES_NS),
+        ] {
+            let figure = estimate(&[id], &|s| stretch_mean(&s[0].send_ns, &s[0].stretch));
+            bar(format!("{id}, send, {size} B"), figure, limit, judge);
+        }
+    }
+    for case in names
+        .iter()
+        .filter(|c| c.kind == Kind::Bill && c.library.is_some())
+    {
+        let bare = case.id.replace("esp/", "bare/");
+        let chosen = [case.id, "forward", bare.as_str()];
+        let own_send = estimate(&chosen, &|s| own_share(s, |s| &s.send_ns));
+        let own_receive = estimate(&chosen, &|s| own_share(s, |s| &s.receive_ns));
+        bar(
+            format!("{} − forward − {bare}, send, {size} B", case.id),
+            own_send,
+            ENCAPSULATION_NS,
+            judge,
+        );
+        bar(
+            format!("{} − forward − {bare}, receive, {size} B", case.id),
+            own_receive,
+            ENCAPSULATION_NS,
+            judge,
+        );
+    }
+    for id in ["forward", "esp/none", "esp/aes-256-gcm@ring"] {
+        let send = estimate(&[id], &|s| {
+            stretch_mean(&s[0].send_stamping_ns, &s[0].stretch)
+        });
+        let receive = estimate(&[id], &|s| {
+            stretch_mean(&s[0].receive_stamping_ns, &s[0].stretch)
+        });
+        bar(
+            format!("stamping {id}, send, {size} B"),
+            send,
+            STAMPING_NS,
+            judge,
+        );
+        bar(
+            format!("stamping {id}, receive, {size} B"),
+            receive,
+            STAMPING_NS,
+            judge,
+        );
+    }
+}
+
+fn bar(name: String, figure: Option<Estimate>, limit: f64, judge: &mut impl FnMut(Bar)) {
+    // A case that failed has no figure, and that breaks the bar.
+    let figure = figure.unwrap_or(Estimate {
+        mean: f64::NAN,
+        low: None,
+        high: None,
+        instances: vec![],
+    });
+    judge(Bar {
+        name,
+        figure,
+        unit: "ns/packet",
+        limit: Limit::AtMost(limit),
+    });
+}
+
+/// Tunnel less forward less the cipher alone, paired reading by reading.
+fn own_share(samples: &[&Samples], half: impl Fn(&Samples) -> &Vec<f64>) -> Option<f64> {
+    let [tunnel, forward, bare] = samples else {
+        return None;
+    };
+    let differences: Vec<f64> = half(tunnel)
+        .iter()
+        .zip(half(forward))
+        .zip(half(bare))
+        .map(|((tunnel, forward), bare)| tunnel - forward - bare)
+        .collect();
+    stretch_mean(&differences, &tunnel.stretch)
+}
+
+/// Samples by instance, then by case.
+fn measure_instances(
+    cases: &[&'static Case],
+    size: u16,
+    effort: Effort,
+    clock: &Clock,
+) -> Vec<Vec<Samples>> {
+    let chunk = support::chunk(Mix::Size(size), 1024);
+    let workload = Workload::new(chunk.packets().collect());
+    let shape = Shape::hot(
+        workload.longest(),
+        Setup::default().burst,
+        Caches::default(),
+    );
+    let never = AtomicBool::new(false);
+    let mut rng = ChaCha8Rng::seed_from_u64(u64::from(size));
+    (0..effort.instances)
+        .map(|instance| {
+            let setup = Setup {
+                seed: instance as u64,
+                ..Setup::default()
+            };
+            let open = |case: &&'static Case| Lane::open(case, &setup, false).expect("opens");
+            let mut lanes: Vec<Lane> = cases.iter().map(open).collect();
+            let plan = Plan {
+                shape,
+                rounds: effort.rounds,
+                first_stretch: 0,
+                stop: &never,
+            };
+            measure(&mut lanes, &workload, &plan, clock, &mut rng);
+            let result = |lane: Lane| lane.into_result().expect("every round trip is right");
+            lanes.into_iter().map(result).collect()
+        })
+        .collect()
+}
+
+/// The bars on reading captures from the page cache; an instance is one walk over the file.
+fn reading(effort: Effort, judge: &mut impl FnMut(Bar)) {
+    for (frame_bytes, frames) in [(1440_u16, 60_000_usize), (90, 600_000)] {
+        let file = support::ethernet_file(frame_bytes, frames);
+        let mut chunk = Chunk::new();
+        let mut seconds = || {
+            let start = Instant::now();
+            let mut reader = Reader::open(file.path(), Limits::default()).expect("a capture");
+            while reader.next_chunk(&mut chunk).expect("whole frames") {}
+            assert_eq!(reader.tally().frames_replayed, frames as u64);
+            start.elapsed().as_secs_f64()
+        };
+        seconds();
+        let walks: Vec<f64> = (0..effort.instances).map(|_| seconds()).collect();
+        let rate = |per_walk: f64| {
+            Estimate::from_instances(walks.iter().map(|s| per_walk / s).collect()).expect("walks")
+        };
+        let bytes = frames as f64 * f64::from(frame_bytes);
+        judge(if frame_bytes == 90 {
+            Bar {
+                name: format!("reading a capture, {frame_bytes} B a frame"),
+                figure: rate(frames as f64 / 1e6),
+                unit: "M frames/s",
+                limit: Limit::AtLeast(READING_MILLION_FRAMES),
+            }
+        } else {
+            Bar {
+                name: format!("reading a capture, {frame_bytes} B a frame"),
+                figure: rate(bytes / 1e9),
+                unit: "GB/s",
+                limit: Limit::AtLeast(READING_GIGABYTES),
+            }
+        });
+    }
+}
