@@ -186,16 +186,18 @@ impl<'a> GroupInMaking<'a> {
     ) {
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
+        // One seed for all: cases that are compared share keys, routes and hashes, each in
+        // memory of its own.
+        let setup = Setup {
+            seed: rng.random(),
+            ..self.bench.setup.clone()
+        };
         for (at, lane) in self
             .lanes
             .iter_mut()
             .enumerate()
             .filter(|(_, l)| l.failed.is_none())
         {
-            let setup = Setup {
-                seed: rng.random(),
-                ..self.bench.setup.clone()
-            };
             match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {
                 Ok(fresh) => {
                     opened.push(fresh);
