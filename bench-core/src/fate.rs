@@ -41,7 +41,7 @@ reasons! {
     Denied = "denied",
     /// A later fragment whose first fragment, which carries the ports, has not been seen.
     FragmentOrphan = "fragment_orphan",
-    /// Head- or tailroom is used up.
+    /// Head- or tailroom is used up, or the burst is longer than the path was made for.
     NoRoom = "no_room",
     /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3).
     SequenceExhausted = "sequence_exhausted",

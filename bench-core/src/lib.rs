@@ -14,7 +14,7 @@
 //! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `net`, `wire`, `frame`, `fate` |
 //! | [`clock`] | ticks, their cost, the core's speed | |
 //! | [`latency`] | the histogram | |
-//! | [`workload`] | packets, and how they are laid out | `frame` |
+//! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 

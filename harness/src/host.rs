@@ -76,7 +76,7 @@ pub fn host(pinned_to: Option<usize>) -> Host {
         ),
         microcode: of_cpu("microcode"),
         cpu_flags: cpu::cipher_flags(),
-        cores: std::thread::available_parallelism().map_or(1, Into::into),
+        cores: cores(&cpuinfo),
         pinned_to,
         l1d_bytes: cache_bytes(1),
         l2_bytes: cache_bytes(2),
@@ -89,6 +89,16 @@ pub fn host(pinned_to: Option<usize>) -> Host {
         governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         hypervisor: cpu::hypervisor(),
     }
+}
+
+/// Logical CPUs that the kernel runs on. The standard library would say how many this thread may
+/// use, which is one once it is bound.
+fn cores(cpuinfo: &str) -> usize {
+    let listed = cpuinfo
+        .lines()
+        .filter(|line| line.split(':').next().map(str::trim) == Some("processor"))
+        .count();
+    listed.max(1)
 }
 
 /// Cache sizes for the temperatures; the fallback is small enough for any server.

@@ -187,19 +187,20 @@ impl<'a> GroupInMaking<'a> {
         rng: &mut ChaCha8Rng,
     ) {
         let mut opened: Vec<Lane> = Vec::new();
-        let routes = Arc::new(Routes::seeded(self.bench.setup.seed));
         let mut of: Vec<usize> = Vec::new();
+        // One seed for all: cases that are compared share keys, routes and hashes, each in
+        // memory of its own.
+        let setup = Setup {
+            seed: rng.random(),
+            routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
+            ..self.bench.setup.clone()
+        };
         for (at, lane) in self
             .lanes
             .iter_mut()
             .enumerate()
             .filter(|(_, l)| l.failed.is_none())
         {
-            let setup = Setup {
-                seed: rng.random(),
-                routes: Arc::clone(&routes),
-                ..self.bench.setup.clone()
-            };
             match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {
                 Ok(fresh) => {
                     opened.push(fresh);
