@@ -166,15 +166,11 @@ fn the_counters_count() {
     let line = || assert_eq!(black_box(Box::new(Aligned([7; 64]))).0[63], 7);
     assert_eq!(counted(line), (2, 2));
     // SAFETY: what was allocated is freed, once.
-    assert_eq!(
-        counted(|| unsafe { libc::free(black_box(libc::malloc(9))) }),
-        (0, 2)
-    );
+    let one = || unsafe { libc::free(black_box(libc::malloc(9))) };
+    assert_eq!(counted(one), (0, 2));
     // SAFETY: as above.
-    assert_eq!(
-        counted(|| unsafe { libc::free(black_box(libc::calloc(9, 9))) }),
-        (0, 2)
-    );
+    let zeroed = || unsafe { libc::free(black_box(libc::calloc(9, 9))) };
+    assert_eq!(counted(zeroed), (0, 2));
     let grown = || {
         // SAFETY: as above; realloc took the first.
         unsafe { libc::free(black_box(libc::realloc(black_box(libc::malloc(9)), 90))) }
@@ -234,10 +230,10 @@ fn traffic(round: u16) -> Vec<Vec<u8>> {
     packets.push(ip4(17, &[1; 40], &ports(53), |_| ()));
     packets.push(ip4(17, &[], &ports(53), |h| h.more_fragments = true));
     packets.push(ip4(17, &[], &ports(53), |h| {
-        h.fragment_offset = 1.try_into().unwrap()
+        h.fragment_offset = 1.try_into().unwrap();
     }));
     let mut orphan = ip4(17, &[], &ports(53), |h| {
-        h.fragment_offset = 1.try_into().unwrap()
+        h.fragment_offset = 1.try_into().unwrap();
     });
     orphan[4..6].copy_from_slice(&(20_000 + round).to_be_bytes());
     fix_checksum(&mut orphan);
