@@ -1,7 +1,7 @@
 //! Published vectors, reproduced by every cipher of this build, here and now.
 //!
 //! The numbers are RFC 7634's (appendices A and B), draft-mcgrew-gcm-test's, and those that the
-//! test suites of DPDK and OpenDataPlane carry; each has its source in `data/esp_vectors.json`.
+//! test suites of DPDK and `OpenDataPlane` carry; each has its source in `data/esp_vectors.json`.
 
 use std::collections::BTreeMap;
 

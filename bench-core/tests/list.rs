@@ -182,9 +182,9 @@ fn a_dropped_frame_is_passed_over() {
         let mut arena = Arena::new(3, case.headroom, packet.len(), case.tailroom);
         let mut burst = arena.frames();
         for _ in 0..3 {
-            burst
-                .iter_mut()
-                .for_each(|frame| assert!(frame.load(&packet)));
+            for frame in &mut burst {
+                assert!(frame.load(&packet));
+            }
             burst[1].drop_as(Reason::Denied);
             path.send(&mut burst);
             assert_eq!(burst[1].bytes(), packet, "{}", case.id);

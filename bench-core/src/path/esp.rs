@@ -269,7 +269,7 @@ impl<C: Cipher> Opener<C> {
             return Err(Reason::Truncated);
         }
         let text_len = frame.len() - text_start - ICV_BYTES;
-        if text_len % esp::ALIGNMENT != 0 {
+        if !text_len.is_multiple_of(esp::ALIGNMENT) {
             return Err(Reason::Truncated);
         }
         let front = frame.bytes().get(outer.header_bytes..text_start);

@@ -172,11 +172,10 @@ fn truncated_to_every_length() {
             let mut cut = cut.to_vec();
             cut[2..4].copy_from_slice(&(length as u16).to_be_bytes());
             fix_checksum(&mut cut[..OUTER]);
-            let (text, least) = (length as isize - (FRONT + ICV_BYTES) as isize, 4);
-            let reason = if text < least || text % 4 != 0 {
-                Some(Reason::Truncated)
-            } else {
-                case.algorithm.map(|_| Reason::BadIcv)
+            let text = length.checked_sub(FRONT + ICV_BYTES);
+            let reason = match text {
+                Some(4..) if length % 4 == 0 => case.algorithm.map(|_| Reason::BadIcv),
+                _ => Some(Reason::Truncated),
             };
             if let Some(reason) = reason {
                 let refused = ends.receive_one(&cut);
