@@ -1,6 +1,8 @@
 //! Which captures a run uses, and a first look at each: how many packets, of what size.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use tunneltax_core::capture::{Chunk, Limits, Reader, Tally};
@@ -8,6 +10,10 @@ use tunneltax_reports::record;
 
 use crate::failure::Failure;
 use crate::host;
+
+/// What is said where Ctrl-C came before the first group was finished.
+pub const UNMEASURED: &str =
+    "interrupted before anything was measured; nothing was written; run it again";
 
 /// Where the bundled captures are: in the checkout that this was built from.
 const BUNDLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../pcaps");
@@ -41,9 +47,23 @@ pub struct Survey {
     pub packets: u64,
     /// Mean IP total length of them.
     pub mean_bytes: f64,
-    /// Packets by size class, in the order of [`CLASSES`].
-    pub by_class: [u64; CLASSES.len()],
+    /// Packets and bytes by size class, in the order of [`CLASSES`].
+    by_class: [(u64, u64); CLASSES.len()],
     sha256: String,
+}
+
+impl Survey {
+    /// Packets of a class among the first `kept`, if they are spread evenly.
+    pub fn class_packets(&self, class: usize, kept: u64) -> f64 {
+        let packets = self.by_class.get(class).map_or(0, |(packets, _)| *packets);
+        packets as f64 * self.packets.min(kept) as f64 / self.packets.max(1) as f64
+    }
+
+    /// Mean IP total length of a class.
+    pub fn class_mean_bytes(&self, class: usize) -> f64 {
+        let (packets, bytes) = self.by_class.get(class).copied().unwrap_or_default();
+        bytes as f64 / packets.max(1) as f64
+    }
 }
 
 /// Size classes of a capture: least and largest IP total length.
@@ -84,7 +104,11 @@ pub fn bundled() -> Result<Vec<ManifestEntry>, Failure> {
 }
 
 /// Reads every capture once: the named ones, or the bundled ones without any.
-pub fn survey(files: &[PathBuf], limits: Limits) -> Result<Vec<Survey>, Failure> {
+pub fn survey(
+    files: &[PathBuf],
+    limits: Limits,
+    stop: &AtomicBool,
+) -> Result<Vec<Survey>, Failure> {
     let mut surveys: Vec<Survey> = Vec::new();
     let named: Vec<(String, PathBuf, String)> = if files.is_empty() {
         let entry = |e: ManifestEntry| {
@@ -106,7 +130,7 @@ pub fn survey(files: &[PathBuf], limits: Limits) -> Result<Vec<Survey>, Failure>
         } else {
             format!("{name}~{}", taken + 1)
         };
-        surveys.push(survey_one(name, path, file, limits)?);
+        surveys.push(survey_one(name, path, file, limits, stop)?);
     }
     Ok(surveys)
 }
@@ -116,14 +140,20 @@ fn survey_one(
     path: PathBuf,
     file: String,
     limits: Limits,
+    stop: &AtomicBool,
 ) -> Result<Survey, Failure> {
-    let mut by_class = [0; CLASSES.len()];
+    let mut by_class = [(0, 0); CLASSES.len()];
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
-            by_class[class_of(packet.len())] += 1;
+            let (packets, bytes) = &mut by_class[class_of(packet.len())];
+            *packets += 1;
+            *bytes += packet.len() as u64;
         }
-        Ok(())
+        Ok(going(stop))
     })?;
+    if !going(stop).is_continue() {
+        return Err(Failure::Failed(UNMEASURED.to_owned()));
+    }
     if tally.frames_replayed == 0 {
         return Err(Failure::Failed(nothing_routable(&path, &tally)));
     }
@@ -161,17 +191,29 @@ fn nothing_routable(path: &Path, tally: &Tally) -> String {
     )
 }
 
-/// Hands every chunk of a capture to `take`; returns the final tally.
+/// Whether to read on.
+pub fn going(stop: &AtomicBool) -> ControlFlow<()> {
+    if stop.load(Ordering::Relaxed) {
+        ControlFlow::Break(())
+    } else {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Hands the chunks of a capture to `take` until it breaks off; returns the tally of what was
+/// read.
 pub fn each_chunk(
     path: &Path,
     limits: Limits,
-    mut take: impl FnMut(&Chunk) -> Result<(), Failure>,
+    mut take: impl FnMut(&Chunk) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<Tally, Failure> {
     let failed = |why: tunneltax_core::capture::CaptureError| Failure::Failed(why.to_string());
     let mut reader = Reader::open(path, limits).map_err(failed)?;
     let mut chunk = Chunk::new();
     while reader.next_chunk(&mut chunk).map_err(failed)? {
-        take(&chunk)?;
+        if take(&chunk)?.is_break() {
+            break;
+        }
     }
     Ok(reader.tally().clone())
 }

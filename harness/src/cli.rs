@@ -1,8 +1,12 @@
 //! The command line: verbs, options and what they mean. Stable for scripts.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::failure::Failure;
+use crate::output;
 
 /// Exit codes and files, as `--help` promises them.
 const CONTRACT: &str = "\
@@ -28,6 +32,44 @@ pub struct Cli {
     /// Options of `run`.
     #[command(flatten)]
     pub run: RunOptions,
+}
+
+impl Cli {
+    /// Reads the command line; prints help or version, if that is what it asks for, and returns
+    /// nothing.
+    pub fn read() -> Result<Option<Self>, Failure> {
+        match Self::try_parse() {
+            Ok(cli) => Ok(Some(cli)),
+            Err(asked) if asked.exit_code() == 0 => {
+                let text = asked.render();
+                if std::io::stdout().is_terminal() {
+                    output::print(&text.ansi().to_string())?;
+                } else {
+                    output::print(&text.to_string())?;
+                }
+                Ok(None)
+            }
+            Err(wrong) => Err(Failure::Usage(one_sentence(&wrong.render().to_string()))),
+        }
+    }
+}
+
+/// What clap says in paragraphs: its complaint and its tip, without the usage behind them.
+fn one_sentence(complaint: &str) -> String {
+    let lines = complaint.lines().map(str::trim);
+    let mut said: Vec<&str> = lines
+        .take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"))
+        .filter(|line| !line.is_empty())
+        .collect();
+    if let Some(first) = said.first_mut() {
+        *first = first.strip_prefix("error: ").unwrap_or(first);
+    }
+    let tip = said.iter().position(|line| line.starts_with("tip: "));
+    let tip = said.split_off(tip.unwrap_or(said.len()));
+    let tips = tip.iter().map(|tip| tip.trim_start_matches("tip: "));
+    let next = "`tunneltax --help` shows verbs and options";
+    let parts: Vec<&str> = tips.chain([next]).collect();
+    format!("{}; {}", said.join(" "), parts.join("; "))
 }
 
 /// What to do.
@@ -132,4 +174,23 @@ pub struct ReportArguments {
     /// Print no bill
     #[arg(long)]
     pub quiet: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_one_sentence_with_the_next_step() {
+        let wrong = |arguments: &[&str]| {
+            let complaint = Cli::try_parse_from(arguments).unwrap_err();
+            one_sentence(&complaint.render().to_string())
+        };
+        assert_eq!(
+            wrong(&["tunneltax", "reprot"]),
+            "unrecognized subcommand 'reprot'; a similar subcommand exists: 'report'; \
+             `tunneltax --help` shows verbs and options"
+        );
+        assert!(wrong(&["tunneltax", "report"]).contains("not provided: <RECORD>; "));
+    }
 }

@@ -10,22 +10,24 @@ mod host;
 mod libraries;
 mod measure;
 mod output;
+mod pace;
 mod pcap_file;
 mod plan;
 mod progress;
+mod schedule;
 mod select;
 
 use std::process::ExitCode;
-
-use clap::Parser;
 
 use crate::cli::{Cli, RunArguments, Verb};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    let done = cpu::check().and_then(|()| act(Cli::parse()));
+    let done = cpu::check()
+        .and_then(|()| Cli::read())
+        .and_then(|cli| cli.map_or(Ok(ExitCode::SUCCESS), act));
     done.unwrap_or_else(|failure| {
-        eprintln!("tunneltax: {failure}");
+        output::say(&failure);
         failure.exit_code()
     })
 }

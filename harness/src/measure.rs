@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -24,6 +25,9 @@ const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
 /// The case that stands for the ground in the null gate.
 const GROUND_TWIN: &str = "forward";
 
+/// Fewest instances under a deadline.
+pub const INSTANCES_MIN: u32 = 5;
+
 /// What stays the same for all groups of a run.
 pub struct Bench<'a> {
     /// Cases under comparison, in the order of the bill.
@@ -32,10 +36,29 @@ pub struct Bench<'a> {
     pub setup: &'a Setup,
     /// Calibrated clock.
     pub clock: &'a Clock,
-    /// Fresh instances of every case.
-    pub instances: u32,
     /// Ends the run early.
     pub stop: &'a AtomicBool,
+}
+
+impl Bench<'_> {
+    /// Lanes of a group: the cases and the twins of the null gate.
+    pub fn lanes(&self) -> usize {
+        let twins = [GROUND_TWIN, TUNNEL_TWIN]
+            .iter()
+            .filter(|id| self.cases.iter().any(|case| case.id == **id));
+        self.cases.len() + twins.count().max(1)
+    }
+}
+
+/// How much of one chunk is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Portion {
+    /// Fresh instances of every case.
+    pub instances: u32,
+    /// Rounds of an instance.
+    pub rounds: usize,
+    /// Seconds after which no more than [`INSTANCES_MIN`] instances are begun.
+    pub seconds_max: f64,
 }
 
 /// What a group is of.
@@ -61,10 +84,12 @@ pub struct GroupInMaking<'a> {
     shape: Option<Shape>,
     rounds: usize,
     speeds: Vec<f64>,
-    finished_instances: u32,
+    /// The fewest that a chunk had; `None` before the first chunk.
+    instances: Option<u32>,
 }
 
 /// What all chunks gave for one lane: a case, or a twin of one.
+#[derive(Clone)]
 struct LaneSum {
     case: &'static Case,
     twin_of: Option<usize>,
@@ -124,33 +149,71 @@ impl<'a> GroupInMaking<'a> {
             shape: None,
             rounds: 0,
             speeds: Vec::new(),
-            finished_instances: 0,
+            instances: None,
         }
     }
 
     /// Measures one chunk's worth of packets: proves every case on all of them, then times the
-    /// packets that every case carries.
-    pub fn add(&mut self, packets: Vec<&[u8]>, shape: Shape, rounds: usize, rng: &mut ChaCha8Rng) {
+    /// packets that every case carries. A chunk that is interrupted behind others leaves no
+    /// trace; of a first one the instances that were finished count.
+    pub fn add(
+        &mut self,
+        packets: Vec<&[u8]>,
+        shape: Shape,
+        portion: Portion,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let before = self.instances.map(|_| self.lanes.clone());
         let all = Workload::new(packets);
+        let carried = self.prove(&all, shape.burst);
+        let timed = all.filtered(&carried);
+        let finished = self.measure_instances(&timed, shape, portion, rng);
+        if let (true, Some(lanes)) = (self.stopped(), before) {
+            self.lanes = lanes;
+            return;
+        }
         self.packets += all.len() as u64;
         self.inner_bytes += all.inner_bytes();
         self.shape.get_or_insert(shape);
-        self.rounds = self.rounds.max(rounds);
-        let carried = self.prove(&all, shape.burst);
-        let timed = all.filtered(&carried);
-        if timed.is_empty() {
-            return;
+        self.rounds = self.rounds.max(portion.rounds);
+        if !timed.is_empty() {
+            self.instances = Some(
+                self.instances
+                    .map_or(finished, |fewest| fewest.min(finished)),
+            );
         }
-        let weight = timed.len() as f64;
-        for instance in 0..self.bench.instances {
-            if self.bench.stop.load(Ordering::Relaxed) {
-                return;
+    }
+
+    fn stopped(&self) -> bool {
+        self.bench.stop.load(Ordering::Relaxed)
+    }
+
+    /// Measures fresh instances until there are enough, or the time is up; returns how many.
+    fn measure_instances(
+        &mut self,
+        timed: &Workload<'_>,
+        shape: Shape,
+        portion: Portion,
+        rng: &mut ChaCha8Rng,
+    ) -> u32 {
+        if timed.is_empty() {
+            return 0;
+        }
+        let start = Instant::now();
+        for instance in 0..portion.instances {
+            let late = start.elapsed().as_secs_f64() > portion.seconds_max;
+            if late && instance >= INSTANCES_MIN {
+                return instance;
             }
             // A moved heap: fresh keys alone would find their tables where the last ones were.
             let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
-            self.measure_instance(instance, &timed, shape, rounds, weight, rng);
+            self.measure_instance(instance, timed, shape, portion.rounds, rng);
             std::hint::black_box(&displacement);
+            if self.stopped() {
+                return instance;
+            }
         }
+        portion.instances
     }
 
     /// Walks every case over all packets; returns which packets all of them carry.
@@ -183,9 +246,9 @@ impl<'a> GroupInMaking<'a> {
         timed: &Workload<'_>,
         shape: Shape,
         rounds: usize,
-        weight: f64,
         rng: &mut ChaCha8Rng,
     ) {
+        let weight = timed.len() as f64;
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
         // One seed for all: cases that are compared share keys, routes and hashes, each in
@@ -222,7 +285,7 @@ impl<'a> GroupInMaking<'a> {
             self.bench.clock,
             rng,
         ));
-        if self.bench.stop.load(Ordering::Relaxed) {
+        if self.stopped() {
             return;
         }
         let mut samples: BTreeMap<usize, Samples> = BTreeMap::new();
@@ -245,15 +308,18 @@ impl<'a> GroupInMaking<'a> {
                 None => lane.failed = Some("no reading could be used".to_owned()),
             }
         }
-        self.finished_instances = self.finished_instances.max(instance + 1);
     }
 
     /// The group, or nothing where no instance was finished.
-    pub fn finish(self) -> Option<Group> {
+    pub fn finish(mut self) -> Option<Group> {
         let shape = self.shape?;
-        let failed_all = self.lanes.iter().all(|lane| lane.failed.is_some());
-        if self.finished_instances == 0 && !failed_all {
+        let instances = self.instances.unwrap_or(0);
+        if instances == 0 && self.stopped() {
             return None;
+        }
+        // An instance that some chunk did not have is not one of the whole workload.
+        for lane in &mut self.lanes {
+            lane.instances.truncate(instances as usize);
         }
         let ids: Vec<&'static str> = self.lanes.iter().map(|lane| lane.case.id).collect();
         let rows = self
@@ -276,7 +342,7 @@ impl<'a> GroupInMaking<'a> {
             mean_inner_bytes: self.inner_bytes as f64 / self.packets.max(1) as f64,
             burst: shape.burst as u32,
             packets_per_reading: shape.packets_per_reading as u32,
-            instances: self.finished_instances,
+            instances,
             rounds: self.rounds as u32,
             anchor_ghz: median(&self.speeds).unwrap_or(0.0),
             rows,

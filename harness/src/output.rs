@@ -5,7 +5,14 @@ use std::path::Path;
 
 use crate::failure::Failure;
 
-const NEXT: &str = "name another folder with --out";
+const NEXT: &str = "make room there, or name another folder";
+
+/// Says one sentence on standard error. A line feed in it, from the name of a file, is shown and
+/// not obeyed; where nobody can hear, nothing is said.
+pub fn say(sentence: &impl std::fmt::Display) {
+    let sentence = sentence.to_string().replace('\n', "\\n");
+    let _ = writeln!(std::io::stderr().lock(), "tunneltax: {sentence}");
+}
 
 /// Makes the folder and proves that it can be written to, before any time is spent.
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
@@ -19,12 +26,16 @@ pub fn prepare(folder: &Path) -> Result<(), Failure> {
 pub fn replace(folder: &Path, name: &str, text: &str) -> Result<(), Failure> {
     let path = folder.join(name);
     let fail = |why: std::io::Error| Failure::file("write", &path, why, NEXT);
-    let mut file = tempfile::Builder::new()
-        .permissions(permissions())
-        .tempfile_in(folder)
-        .map_err(fail)?;
+    let mut file = beside(folder).map_err(fail)?;
     file.write_all(text.as_bytes()).map_err(fail)?;
     file.persist(&path).map(drop).map_err(|e| fail(e.error))
+}
+
+/// A file without a place yet: persist it to give it one; it is gone if that never happens.
+pub fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
+    tempfile::Builder::new()
+        .permissions(permissions())
+        .tempfile_in(folder)
 }
 
 /// As a file that was simply created: the temporary ones are closed to others.

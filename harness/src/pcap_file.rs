@@ -4,20 +4,22 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use pcap_parser::{LegacyPcapBlock, Linktype, PcapHeader, ToVec};
+use tempfile::NamedTempFile;
 
 use crate::failure::Failure;
+use crate::output;
 
-const NEXT: &str = "name another folder with --write";
+const NEXT: &str = "make room there, or name another folder with --write";
 
 /// A pcap file in the making.
 pub struct PcapFile {
     path: PathBuf,
-    file: std::io::BufWriter<std::fs::File>,
+    file: std::io::BufWriter<NamedTempFile>,
     packets: u64,
 }
 
 impl PcapFile {
-    /// Creates the file and writes its header.
+    /// Begins the file, in the folder that it will be in, with its header.
     pub fn create(path: &Path) -> Result<Self, Failure> {
         let fail = |why: &dyn std::fmt::Display| Failure::file("write", path, why, NEXT);
         let header = PcapHeader {
@@ -32,7 +34,8 @@ impl PcapFile {
         }
         .to_vec_raw()
         .map_err(|why| fail(&format!("{why:?}")))?;
-        let mut file = std::fs::File::create(path)
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = output::beside(folder)
             .map(std::io::BufWriter::new)
             .map_err(|w| fail(&w))?;
         file.write_all(&header).map_err(|w| fail(&w))?;
@@ -60,11 +63,14 @@ impl PcapFile {
         Ok(())
     }
 
-    /// Closes the file; returns the packets in it.
-    pub fn finish(mut self) -> Result<u64, Failure> {
-        self.file
-            .flush()
-            .map_err(|why| Failure::file("write", &self.path, why, NEXT))?;
+    /// Puts the file, whole, into its place; returns the packets in it.
+    pub fn finish(self) -> Result<u64, Failure> {
+        let fail = |why: std::io::Error| Failure::file("write", &self.path, why, NEXT);
+        let file = self
+            .file
+            .into_inner()
+            .map_err(|why| fail(why.into_error()))?;
+        file.persist(&self.path).map_err(|why| fail(why.error))?;
         Ok(self.packets)
     }
 }

@@ -1,5 +1,5 @@
-//! Which groups a run measures, and how they share the time: planned from a pilot, so that the
-//! same command takes as long on a slow machine as on a fast one.
+//! What measuring costs on this machine, and how much of a workload fits a time: planned from a
+//! pilot, so that the same command takes as long on a slow machine as on a fast one.
 
 use std::time::Instant;
 
@@ -9,75 +9,96 @@ use tunneltax_core::replay::{self, Lane};
 use tunneltax_core::synth::{Mix, Recipe};
 use tunneltax_core::workload::{Caches, Shape, Workload};
 
-use crate::captures::{CLASSES, Survey};
 use crate::failure::Failure;
-use crate::measure::Bench;
+use crate::measure::{Bench, INSTANCES_MIN, Portion};
 
-/// Seconds of measuring in a plain run; reading, proving and drawing come on top.
-pub const DEFAULT_SECONDS: u32 = 42;
-/// Fresh instances in a plain run.
-pub const INSTANCES: u32 = 10;
-/// Part of the time that generated sizes get, where there are captures too.
-const SIZES_SHARE: f64 = 0.3;
-/// Smallest class, in packets, that gets rows of its own.
-pub const CLASS_PACKETS_MIN: u64 = 32;
 /// Packets of a generated workload.
 pub const GENERATED_PACKETS: usize = 1024;
 /// Most walks over a capture in one instance.
-const WALKS_MAX: f64 = 8.0;
-/// Least and most rounds over generated packets in one instance.
-const ROUNDS: (f64, f64) = (4.0, 400.0);
+const WALKS_MAX: usize = 8;
+/// Least and most readings of generated packets in one instance.
+const READINGS: (usize, usize) = (4, 400);
+/// Visits of a case in a round: one to get used to the packets, two timed, one stamped. The
+/// first round has one more.
+const VISITS_A_ROUND: usize = 4;
+/// How far a portion may outgrow its share before instances are given up for it.
+const TOLERANCE: f64 = 1.15;
+/// How far a portion may outgrow its share while it is measured.
+const PATIENCE: f64 = 1.3;
 
-/// Time that one packet takes in one round, all cases and visits together.
-#[derive(Clone, Copy)]
+/// Time that all lanes of a group take together.
+#[derive(Clone, Copy, Debug)]
 pub struct Cost {
+    /// A packet in a visit, whatever its size, ns.
     packet_ns: f64,
+    /// A byte of it, ns.
     byte_ns: f64,
+    /// Warm over hot.
+    warm_ratio: f64,
+    /// Fresh keys, tables and memory, and giving them back, seconds.
+    open_seconds: f64,
 }
 
 impl Cost {
-    /// Measures it at two sizes.
+    /// Measures it at two sizes and two temperatures.
     pub fn pilot(bench: &Bench<'_>, caches: Caches, rng: &mut ChaCha8Rng) -> Result<Self, Failure> {
-        let (small, large) = (64.0, 1440.0);
-        let small_ns = pilot_at(bench, 64, caches, rng)?;
-        let large_ns = pilot_at(bench, 1440, caches, rng)?;
-        let byte_ns = ((large_ns - small_ns) / (large - small)).max(0.0);
+        const ROUNDS_HOT: usize = 12;
+        const ROUNDS_WARM: usize = 1;
+        let (small, large) = (64, 1440);
+        let hot = |bytes| Shape::hot(bytes, bench.setup.burst, caches);
+        let warm = Shape::warm(large, bench.setup.burst, caches);
+        let mut pilot = |bytes, shape, rounds| visit_ns(bench, bytes, shape, rounds, rng);
+        let (small_ns, _) = pilot(small, hot(small), ROUNDS_HOT)?;
+        let (large_ns, open_seconds) = pilot(large, hot(large), ROUNDS_HOT)?;
+        let (warm_ns, _) = pilot(large, warm, ROUNDS_WARM)?;
+        let byte_ns = ((large_ns - small_ns) / (large - small) as f64).max(0.0);
         Ok(Self {
-            packet_ns: (small_ns - small * byte_ns).max(1.0),
+            packet_ns: (small_ns - small as f64 * byte_ns).max(1.0),
             byte_ns,
+            warm_ratio: (warm_ns / large_ns.max(1.0)).max(1.0),
+            open_seconds,
         })
     }
 
-    /// Seconds for so many packets of a mean size, one round.
-    fn seconds(&self, packets: f64, mean_bytes: f64) -> f64 {
-        packets * (self.packet_ns + mean_bytes * self.byte_ns) * 1e-9
+    /// Seconds for so many packets of a mean size, one visit.
+    fn visit_seconds(&self, packets: usize, mean_bytes: f64) -> f64 {
+        packets as f64 * (self.packet_ns + mean_bytes * self.byte_ns) * 1e-9
     }
 }
 
-fn pilot_at(
+/// Time of a packet in a visit of all lanes, ns, and what opening them takes, seconds.
+fn visit_ns(
     bench: &Bench<'_>,
-    bytes: u16,
-    caches: Caches,
+    bytes: usize,
+    shape: Shape,
+    rounds: usize,
     rng: &mut ChaCha8Rng,
-) -> Result<f64, Failure> {
-    const ROUNDS: usize = 12;
-    let chunk = generate(Mix::Size(bytes), bench.setup.seed)?;
+) -> Result<(f64, f64), Failure> {
+    let chunk = generate(Mix::Size(bytes as u16), bench.setup.seed)?;
     let workload = Workload::new(chunk.packets().collect());
     let open = |case| Lane::open(case, bench.setup, false).ok();
+    let opening = Instant::now();
     let mut lanes: Vec<Lane> = bench.cases.iter().copied().filter_map(open).collect();
-    let shape = Shape::hot(workload.longest(), bench.setup.burst, caches);
+    let mut open_seconds = opening.elapsed().as_secs_f64();
     let plan = replay::Plan {
         shape,
-        rounds: ROUNDS,
+        rounds,
         first_stretch: 0,
         stop: bench.stop,
     };
-    let start = Instant::now();
+    let measuring = Instant::now();
     replay::measure(&mut lanes, &workload, &plan, bench.clock, rng);
-    let packets = (ROUNDS * shape.packets_per_reading) as f64;
+    let nanoseconds = measuring.elapsed().as_nanos() as f64;
+    let closing = Instant::now();
+    drop(lanes);
+    open_seconds += closing.elapsed().as_secs_f64();
+    let packets = (rounds * VISITS_A_ROUND + 1) * shape.arena_packets();
     // The twins of the null gate come on top.
-    let with_twins = (bench.cases.len() + 2) as f64 / bench.cases.len().max(1) as f64;
-    Ok(start.elapsed().as_nanos() as f64 / packets * with_twins)
+    let with_twins = bench.lanes() as f64 / bench.cases.len().max(1) as f64;
+    Ok((
+        nanoseconds / packets as f64 * with_twins,
+        open_seconds * with_twins,
+    ))
 }
 
 /// A generated capture.
@@ -87,38 +108,59 @@ pub fn generate(mix: Mix, seed: u64) -> Result<Chunk, Failure> {
         .map_err(|why| Failure::Usage(why.to_string()))
 }
 
-/// One temperature of one workload.
+/// Packets that are to be measured at one temperature.
 #[derive(Clone, Copy, Debug)]
-pub struct Planned {
-    /// Rounds of an instance.
-    pub rounds: usize,
-    /// Seconds that it should take, all instances.
-    pub seconds: f64,
+pub struct Work {
+    packets: usize,
+    mean_bytes: f64,
+    shape: Shape,
+    /// Rounds come in multiples of this: whole walks over a capture.
+    unit_rounds: usize,
+    units_min: usize,
+    units_max: usize,
 }
 
-/// Shares out time. All in seconds of measuring.
+impl Work {
+    /// Generated packets: as many rounds as the time allows.
+    pub fn size(mean_bytes: f64, shape: Shape) -> Self {
+        let units = |readings: usize| (readings / shape.readings_per_fill).max(1);
+        Self {
+            packets: GENERATED_PACKETS,
+            mean_bytes,
+            shape,
+            unit_rounds: 1,
+            units_min: units(READINGS.0),
+            units_max: units(READINGS.1),
+        }
+    }
+
+    /// Packets of a capture (or class): whole walks, at least one.
+    pub fn walk(packets: usize, mean_bytes: f64, shape: Shape) -> Self {
+        let readings = shape.readings_per_walk(packets);
+        Self {
+            packets,
+            mean_bytes,
+            shape,
+            unit_rounds: readings.div_ceil(shape.readings_per_fill).max(1),
+            units_min: 1,
+            units_max: WALKS_MAX,
+        }
+    }
+}
+
+/// Turns time into rounds and instances, and back.
 pub struct Planner {
-    /// Time in all.
-    pub seconds: f64,
-    /// Instances.
+    /// Instances, unless time is short.
     pub instances: u32,
-    /// Cost of a packet.
+    /// Cost of a visit.
     pub cost: Cost,
     /// Caches of the host.
     pub caches: Caches,
     /// Burst size asked for.
     pub burst: usize,
-    /// Size classes are measured warm too.
-    pub warm_classes: bool,
 }
 
 impl Planner {
-    /// Time for each generated workload and temperature.
-    pub fn seconds_per_size(&self, sizes: usize, captures: usize) -> f64 {
-        let share = if captures == 0 { 1.0 } else { SIZES_SHARE };
-        self.seconds * share / (2 * sizes).max(1) as f64
-    }
-
     /// Hot and warm layouts for packets up to `longest` bytes.
     pub fn shapes(&self, longest: usize) -> [Shape; 2] {
         [
@@ -127,71 +169,96 @@ impl Planner {
         ]
     }
 
-    /// Generated packets: as many rounds as the time allows.
-    pub fn size(&self, mean_bytes: f64, shape: Shape, seconds: f64) -> Planned {
-        let round =
-            self.cost.seconds(shape.arena_packets() as f64, mean_bytes) * f64::from(self.instances);
-        let most = (ROUNDS.1 / shape.readings_per_fill as f64).max(1.0);
-        let rounds = (seconds / round)
-            .floor()
-            .clamp((ROUNDS.0 / shape.readings_per_fill as f64).max(1.0), most);
-        Planned {
-            rounds: rounds as usize,
-            seconds: rounds * round,
-        }
+    /// Seconds that so many instances and rounds of some work should take, proof included.
+    fn seconds(&self, work: &Work, instances: u32, rounds: usize) -> f64 {
+        let visit = |packets| {
+            let hot = self.cost.visit_seconds(packets, work.mean_bytes);
+            let is_warm = work.shape.readings_per_fill > 1;
+            hot * if is_warm { self.cost.warm_ratio } else { 1.0 }
+        };
+        let visits = (rounds * VISITS_A_ROUND + 1) as f64;
+        let instance = self.cost.open_seconds + visits * visit(work.shape.arena_packets());
+        // The proof opens every case once more and walks over all packets.
+        f64::from(instances) * instance + self.cost.open_seconds + visit(work.packets)
     }
 
-    /// Packets of a capture (or class): whole walks, as many as the time allows, at least one.
-    pub fn walk(&self, packets: usize, mean_bytes: f64, shape: Shape, seconds: f64) -> Planned {
-        let readings = shape.readings_per_walk(packets);
-        let rounds_a_walk = readings.div_ceil(shape.readings_per_fill).max(1);
-        let fills = (rounds_a_walk * shape.arena_packets()) as f64;
-        let walk = self.cost.seconds(fills, mean_bytes) * f64::from(self.instances);
-        let walks = (seconds / walk).floor().clamp(1.0, WALKS_MAX);
-        Planned {
-            rounds: rounds_a_walk * walks as usize,
-            seconds: walk * walks,
-        }
+    /// Seconds of the least that is planned for some work: all instances, fewest rounds.
+    pub fn least_seconds(&self, work: &Work) -> f64 {
+        self.seconds(work, self.instances, work.units_min * work.unit_rounds)
     }
 
-    /// Most packets of each capture that fit the time left beside `sizes_seconds`; at least
-    /// enough for one reading.
-    pub fn packet_cap(&self, captures: &[Survey], sizes_seconds: f64) -> u64 {
-        let left = (self.seconds - sizes_seconds).max(self.seconds * 0.1);
-        let most = captures.iter().map(|c| c.packets).max().unwrap_or(0);
-        let seconds =
-            |cap: u64| -> f64 { captures.iter().map(|c| self.capture_seconds(c, cap)).sum() };
-        if seconds(most) <= left {
-            return most.max(1);
-        }
-        let (mut fits, mut too_many) = (1, most);
-        while too_many - fits > 1 {
-            let middle = u64::midpoint(fits, too_many);
-            if seconds(middle) <= left {
-                fits = middle
-            } else {
-                too_many = middle
-            }
-        }
-        fits
+    /// Seconds below which nothing goes: fewest instances, fewest rounds.
+    pub fn floor_seconds(&self, work: &Work) -> f64 {
+        let instances = self.instances.min(INSTANCES_MIN);
+        self.seconds(work, instances, work.units_min * work.unit_rounds)
     }
 
-    /// One walk over the first `cap` packets of a capture: hot, warm and by class.
-    pub fn capture_seconds(&self, capture: &Survey, cap: u64) -> f64 {
-        let packets = capture.packets.min(cap) as usize;
-        let [hot, warm] = self
-            .shapes(1500)
-            .map(|s| self.walk(packets, capture.mean_bytes, s, 0.0).seconds);
-        let classes = if self.warm_classes { hot + warm } else { hot };
-        hot + warm + classes
+    /// As much of some work as fits so many seconds, on a machine that takes `slowness` times
+    /// what the pilot said; and the seconds that the pilot would have said. Fewer rounds first;
+    /// where the fewest are too many, fewer instances.
+    pub fn fit(&self, work: &Work, seconds: f64, slowness: f64) -> (Portion, f64) {
+        let pilot_seconds = seconds / slowness;
+        let of = |units: usize| self.seconds(work, self.instances, units * work.unit_rounds);
+        let most = (work.units_min..=work.units_max).collect::<Vec<_>>();
+        let fitting = most.partition_point(|units| of(*units) <= pilot_seconds);
+        let units = most[..fitting].last().copied().unwrap_or(work.units_min);
+        let rounds = units * work.unit_rounds;
+        let least = self.instances.min(INSTANCES_MIN);
+        let instances = (least..=self.instances)
+            .rev()
+            .find(|n| self.seconds(work, *n, rounds) <= pilot_seconds * TOLERANCE)
+            .unwrap_or(least);
+        let portion = Portion {
+            instances,
+            rounds,
+            seconds_max: seconds * PATIENCE,
+        };
+        (portion, self.seconds(work, instances, rounds))
     }
 }
 
-/// Groups that a capture gives: hot and warm, and its classes.
-pub fn groups_of(capture: &Survey, cap: u64, warm_classes: bool) -> usize {
-    let kept = capture.packets.min(cap) as f64 / capture.packets.max(1) as f64;
-    let classes = (0..CLASSES.len())
-        .filter(|c| capture.by_class[*c] as f64 * kept >= CLASS_PACKETS_MIN as f64)
-        .count();
-    2 + classes * if warm_classes { 2 } else { 1 }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planner() -> Planner {
+        let cost = Cost {
+            packet_ns: 1000.0,
+            byte_ns: 1.0,
+            warm_ratio: 1.5,
+            open_seconds: 0.01,
+        };
+        Planner {
+            instances: 10,
+            cost,
+            caches: Caches::default(),
+            burst: 32,
+        }
+    }
+
+    #[test]
+    fn rounds_give_way_first_then_instances_and_neither_below_its_floor() {
+        let planner = planner();
+        let [hot, warm] = planner.shapes(64);
+        for work in [
+            Work::size(64.0, hot),
+            Work::size(64.0, warm),
+            Work::walk(5000, 64.0, warm),
+        ] {
+            let least = planner.least_seconds(&work);
+            let (ample, predicted) = planner.fit(&work, 3.0 * least, 1.0);
+            assert_eq!(ample.instances, 10);
+            assert!(predicted <= 3.0 * least && ample.rounds > work.unit_rounds);
+            let (slow, _) = planner.fit(&work, 3.0 * least, 2.0);
+            assert!(slow.rounds < ample.rounds && slow.instances == 10);
+            let (short, _) = planner.fit(&work, least * 0.75, 1.0);
+            assert!((5..10).contains(&short.instances), "{short:?}");
+            let (none, predicted) = planner.fit(&work, 0.0, 1.0);
+            assert_eq!(
+                (none.instances, none.rounds),
+                (5, work.units_min * work.unit_rounds)
+            );
+            assert!((predicted - planner.floor_seconds(&work)).abs() < 1e-12);
+        }
+    }
 }

@@ -24,28 +24,39 @@ pub fn report(arguments: &ReportArguments) -> Result<ExitCode, Failure> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let folder = arguments.out.as_deref().unwrap_or(beside);
+    let drawn = Drawn::of(&record)?;
+    let bill = bill(&record)?;
     output::prepare(folder)?;
-    write_reports(&record, folder)?;
+    drawn.write(folder)?;
     if arguments.json {
         output::print(&record.to_json())?;
     } else if !arguments.quiet {
-        output::print(&bill(&record)?)?;
+        output::print(&bill)?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// report.html and report.md.
-pub fn write_reports(record: &Record, folder: &Path) -> Result<(), Failure> {
-    output::replace(
-        folder,
-        "report.html",
-        &render::html(record).map_err(undrawable)?,
-    )?;
-    output::replace(
-        folder,
-        "report.md",
-        &render::markdown(record).map_err(undrawable)?,
-    )
+/// Both reports, drawn before either is written: a record that cannot be drawn leaves those of
+/// an earlier one as they are.
+pub struct Drawn {
+    html: String,
+    markdown: String,
+}
+
+impl Drawn {
+    /// Draws a record.
+    pub fn of(record: &Record) -> Result<Self, Failure> {
+        Ok(Self {
+            html: render::html(record).map_err(undrawable)?,
+            markdown: render::markdown(record).map_err(undrawable)?,
+        })
+    }
+
+    /// report.html and report.md.
+    pub fn write(&self, folder: &Path) -> Result<(), Failure> {
+        output::replace(folder, "report.html", &self.html)?;
+        output::replace(folder, "report.md", &self.markdown)
+    }
 }
 
 /// The bill for this terminal.

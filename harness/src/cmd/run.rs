@@ -14,27 +14,25 @@ use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
-use tunneltax_reports::record::{
-    self, Noise, Provenance, Record, SCHEMA, Temperature, WorkloadKind,
-};
+use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA, WorkloadKind};
 use tunneltax_reports::stats::median;
 
-use super::report;
-use crate::captures::{self, CLASSES, Survey, class_name, class_of};
+use super::report::{self, Drawn};
+use crate::captures::{self, Survey, UNMEASURED};
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::host::{self, Disturbance};
 use crate::libraries::libraries;
 use crate::measure::{Bench, GroupInMaking, Subject};
 use crate::output;
-use crate::plan::{self, Cost, Planner};
+use crate::pace::Pace;
+use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
+use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
 use crate::select::select_cases;
 
 /// Sizes of a plain run: IP total lengths, and simple IMIX.
 pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
-/// Temperatures, in the order of [`Planner::shapes`].
-const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
 
 /// Measures and reports.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
@@ -43,7 +41,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
     output::prepare(&options.out)?;
     let stop = stop_on_interrupt()?;
-    let surveys = captures::survey(&arguments.files, limits(&options.selection, None))?;
+    let surveys = captures::survey(&arguments.files, limits(&options.selection, None), &stop)?;
 
     let pinned = host::pin();
     let disturbance = Disturbance::now();
@@ -53,14 +51,20 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         cases: &cases,
         setup: &setup,
         clock: &clock,
-        instances: plan::INSTANCES * if options.full { 2 } else { 1 },
         stop: &stop,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
-    let planner = planner(&bench, options, &mut rng)?;
-    let schedule = Schedule::new(&planner, &mixes, &surveys, options);
+    let caches = host::caches();
+    let planner = Planner {
+        instances: INSTANCES * if options.full { 2 } else { 1 },
+        cost: Cost::pilot(&bench, caches, &mut rng)?,
+        caches,
+        burst: setup.burst,
+    };
+    let seconds = seconds(options);
+    let schedule = Schedule::new(&planner, &mixes, &surveys, seconds, options.full);
     if !options.json && !options.quiet {
-        output::print(&schedule.describe(&bench, options))?;
+        output::print(&schedule.describe(&bench, &planner, options.full))?;
     }
 
     let mut run = Run {
@@ -70,7 +74,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         planner: &planner,
         bar: progress::bar(schedule.groups, options.quiet || options.json),
         speeds: Vec::new(),
-        started: Instant::now(),
+        pace: Pace::begin(seconds, schedule.seconds()),
         disturbance,
         rng,
     };
@@ -132,95 +136,11 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-fn planner(
-    bench: &Bench<'_>,
-    options: &RunOptions,
-    rng: &mut ChaCha8Rng,
-) -> Result<Planner, Failure> {
-    let caches = host::caches();
-    let seconds = f64::from(options.seconds.unwrap_or(plan::DEFAULT_SECONDS));
-    Ok(Planner {
-        seconds: if options.full && options.seconds.is_none() {
-            2.0 * seconds
-        } else {
-            seconds
-        },
-        instances: bench.instances,
-        cost: Cost::pilot(bench, caches, rng)?,
-        caches,
-        burst: bench.setup.burst,
-        warm_classes: options.full,
-    })
-}
-
-/// How the time is shared out.
-struct Schedule {
-    groups: usize,
-    size_groups: usize,
-    seconds_per_size: f64,
-    /// Most packets of each capture; `None` with `--full`.
-    cap: Option<u64>,
-    seconds_per_capture: Vec<f64>,
-    all_packets: u64,
-    kept_packets: u64,
-}
-
-impl Schedule {
-    fn new(planner: &Planner, mixes: &[Mix], surveys: &[Survey], options: &RunOptions) -> Self {
-        let seconds_per_size = planner.seconds_per_size(mixes.len(), surveys.len());
-        let sizes_seconds = seconds_per_size * 2.0 * mixes.len() as f64;
-        let most = planner.packet_cap(surveys, sizes_seconds);
-        let all_packets = surveys.iter().map(|s| s.packets).sum();
-        let cap = (!options.full && surveys.iter().any(|s| s.packets > most)).then_some(most);
-        let kept = cap.unwrap_or(u64::MAX);
-        let walk = |s: &Survey| planner.capture_seconds(s, kept);
-        let walks: f64 = surveys.iter().map(walk).sum();
-        // What one walk leaves over goes into more walks.
-        let stretch = ((planner.seconds - sizes_seconds) / walks.max(1e-9)).max(1.0);
-        let groups_of = |s| plan::groups_of(s, kept, planner.warm_classes);
-        Self {
-            groups: 2 * mixes.len() + surveys.iter().map(groups_of).sum::<usize>(),
-            size_groups: 2 * mixes.len(),
-            seconds_per_size,
-            cap,
-            seconds_per_capture: surveys.iter().map(|s| walk(s) * stretch).collect(),
-            all_packets,
-            kept_packets: surveys.iter().map(|s| s.packets.min(kept)).sum(),
-        }
-    }
-
-    fn describe(&self, bench: &Bench<'_>, options: &RunOptions) -> String {
-        let captures: f64 = self.seconds_per_capture.iter().sum();
-        let sizes = self.seconds_per_size * self.size_groups as f64;
-        let rest = self.groups - self.size_groups;
-        let full = if options.full {
-            String::new()
-        } else {
-            let packets = match self.cap {
-                Some(_) => format!("all {} packets", self.all_packets),
-                None => "every packet".to_owned(),
-            };
-            format!(
-                "--full adds {} more instances, {packets}, warm size classes and the yardsticks.\n",
-                plan::INSTANCES
-            )
-        };
-        format!(
-            "{} rows: {} cases in {} groups, {} fresh instances each; about {:.0} s to measure:\n  \
-             {} groups by size, {:.1} s each; {rest} by capture and size class, {:.1} s each \
-             ({} of {} packets).\n{full}\n",
-            self.groups * bench.cases.len(),
-            bench.cases.len(),
-            self.groups,
-            bench.instances,
-            sizes + captures,
-            self.size_groups,
-            self.seconds_per_size,
-            captures / rest.max(1) as f64,
-            self.kept_packets,
-            self.all_packets,
-        )
-    }
+/// The whole run's time, seconds.
+fn seconds(options: &RunOptions) -> f64 {
+    let plain = f64::from(DEFAULT_SECONDS);
+    let default = if options.full { 2.0 * plain } else { plain };
+    options.seconds.map_or(default, f64::from)
 }
 
 /// A run under way.
@@ -231,7 +151,7 @@ struct Run<'a> {
     planner: &'a Planner,
     bar: ProgressBar,
     speeds: Vec<f64>,
-    started: Instant,
+    pace: Pace,
     disturbance: Disturbance,
     rng: ChaCha8Rng,
 }
@@ -251,9 +171,6 @@ impl Run<'_> {
                 if self.stopped() {
                     return Ok(());
                 }
-                let planned = self
-                    .planner
-                    .size(mix.mean_bytes(), shape, schedule.seconds_per_size);
                 let kind = match mix {
                     Mix::Size(_) => WorkloadKind::Size,
                     _ => WorkloadKind::Mix,
@@ -265,7 +182,9 @@ impl Run<'_> {
                     temperature,
                 };
                 let mut group = GroupInMaking::new(self.bench, subject);
-                group.add(packets.clone(), shape, planned.rounds, &mut self.rng);
+                let work = Work::size(mix.mean_bytes(), shape);
+                let seconds = schedule.seconds_per_size;
+                self.measure(&mut group, packets.clone(), shape, &work, seconds);
                 self.keep(group)?;
             }
         }
@@ -273,36 +192,41 @@ impl Run<'_> {
     }
 
     fn captures(&mut self, surveys: &[Survey], schedule: &Schedule) -> Result<(), Failure> {
-        for (survey, seconds) in surveys.iter().zip(&schedule.seconds_per_capture) {
+        let seconds_per_capture = &schedule.seconds_per_capture;
+        for (at, survey) in surveys.iter().enumerate() {
             if self.stopped() {
                 return Ok(());
             }
-            let limits = limits(&self.options.selection, schedule.cap);
-            let kept = survey.packets.min(limits.max_packets.unwrap_or(u64::MAX));
-            let mut parts = parts_of(survey, kept, self.planner.warm_classes);
+            let left: f64 = seconds_per_capture.iter().skip(at).sum();
+            self.pace.left(left);
+            let planned = seconds_per_capture.get(at).copied().unwrap_or(0.0);
+            let kept = survey.packets.min(schedule.cap.unwrap_or(u64::MAX));
+            // What one walk leaves over goes into more walks, as many for every part.
+            let stretch = planned / schedule.walk_seconds(self.planner, survey, kept).max(1e-9);
+            let parts = schedule.parts(survey, kept);
             let mut groups: Vec<GroupInMaking<'_>> = parts
                 .iter()
                 .map(|part| GroupInMaking::new(self.bench, part.subject(survey)))
                 .collect();
-            let walk = self.planner.capture_seconds(survey, kept);
+            let (share, slowness) = (self.pace.share(planned), self.pace.slowness());
+            let keep = schedule.keep(self.planner, survey, kept, share, slowness);
+            let cap = (keep < survey.packets).then_some(keep);
+            let limits = limits(&self.options.selection, cap);
             let tally = captures::each_chunk(&survey.path, limits, |chunk| {
-                for (part, group) in parts.iter_mut().zip(&mut groups) {
+                for (part, group) in parts.iter().zip(&mut groups) {
                     let packets: Vec<&[u8]> = chunk.packets().filter(|p| part.takes(p)).collect();
-                    if packets.is_empty() || self.bench.stop.load(Ordering::Relaxed) {
+                    if packets.is_empty() || self.stopped() {
                         continue;
                     }
                     let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-                    let mean = packets.iter().map(|p| p.len()).sum::<usize>() as f64
-                        / packets.len() as f64;
+                    let bytes: usize = packets.iter().map(|p| p.len()).sum();
+                    let mean = bytes as f64 / packets.len() as f64;
                     let shape = part.shape(self.planner.shapes(longest));
-                    // As many walks as the capture's time holds, the same for every part of it.
-                    let once = self.planner.walk(packets.len(), mean, shape, 0.0);
-                    let time = once.seconds * seconds / walk;
-                    let planned = self.planner.walk(packets.len(), mean, shape, time);
-                    group.add(packets, shape, planned.rounds, &mut self.rng);
-                    self.bar.inc(1);
+                    let work = Work::walk(packets.len(), mean, shape);
+                    let seconds = self.planner.least_seconds(&work) * stretch;
+                    self.measure(group, packets, shape, &work, seconds);
                 }
-                Ok(())
+                Ok(captures::going(self.bench.stop))
             })?;
             self.record
                 .captures
@@ -316,18 +240,35 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Measures some work in a group as long as its share of the time allows.
+    fn measure(
+        &mut self,
+        group: &mut GroupInMaking<'_>,
+        packets: Vec<&[u8]>,
+        shape: Shape,
+        work: &Work,
+        planned_seconds: f64,
+    ) {
+        let share = self.pace.share(planned_seconds);
+        let (portion, predicted) = self.planner.fit(work, share, self.pace.slowness());
+        let start = Instant::now();
+        group.add(packets, shape, portion, &mut self.rng);
+        let taken = start.elapsed().as_secs_f64();
+        self.pace.done(planned_seconds, predicted, taken);
+        self.bar.inc(1);
+    }
+
     /// Keeps a finished group, on disk too.
     fn keep(&mut self, group: GroupInMaking<'_>) -> Result<(), Failure> {
         self.speeds.extend(group.speeds());
         self.record.groups.extend(group.finish());
-        self.bar.inc(1);
         self.write()
     }
 
     fn write(&mut self) -> Result<(), Failure> {
         let now = Disturbance::now();
         let provenance = &mut self.record.provenance;
-        provenance.seconds = self.started.elapsed().as_secs_f64();
+        provenance.seconds = self.pace.elapsed();
         let slowest = self.speeds.iter().copied().reduce(f64::min);
         let fastest = self.speeds.iter().copied().reduce(f64::max);
         provenance.noise = Noise {
@@ -344,6 +285,9 @@ impl Run<'_> {
 
     fn conclude(mut self) -> Result<ExitCode, Failure> {
         let interrupted = self.stopped();
+        if interrupted && self.record.groups.is_empty() {
+            return Err(Failure::Failed(UNMEASURED.to_owned()));
+        }
         self.record.state = if interrupted {
             "interrupted"
         } else {
@@ -351,7 +295,7 @@ impl Run<'_> {
         }
         .to_owned();
         self.write()?;
-        report::write_reports(&self.record, &self.options.out)?;
+        Drawn::of(&self.record)?.write(&self.options.out)?;
         let out = self.options.out.display();
         if self.options.json {
             output::print(&self.record.to_json())?;
@@ -372,10 +316,12 @@ impl Run<'_> {
         }
         match self.record.captures.iter().find(|c| c.truncated) {
             Some(cut) => {
-                eprintln!(
-                    "tunneltax: {} ends within a frame; its {} whole frames were used; take it again for the rest",
-                    cut.file, cut.frames_read
-                );
+                if !self.options.quiet {
+                    output::say(&format!(
+                        "{} ends within a frame; its {} whole frames were used; take it again for the rest",
+                        cut.file, cut.frames_read
+                    ));
+                }
                 Ok(ExitCode::from(CUT_CAPTURE))
             }
             None => Ok(ExitCode::SUCCESS),
@@ -398,68 +344,6 @@ fn first_failure(record: &Record) -> Option<String> {
         group.workload,
         row.message.as_deref().unwrap_or("no reason given"),
     ))
-}
-
-/// A capture as a whole, or one size class of it, at one temperature.
-struct Part {
-    class: Option<usize>,
-    warm: bool,
-}
-
-fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
-    let mut parts = vec![
-        Part {
-            class: None,
-            warm: false,
-        },
-        Part {
-            class: None,
-            warm: true,
-        },
-    ];
-    let share = kept as f64 / survey.packets.max(1) as f64;
-    for class in 0..CLASSES.len() {
-        if survey.by_class[class] as f64 * share >= plan::CLASS_PACKETS_MIN as f64 {
-            parts.push(Part {
-                class: Some(class),
-                warm: false,
-            });
-            if warm_classes {
-                parts.push(Part {
-                    class: Some(class),
-                    warm: true,
-                });
-            }
-        }
-    }
-    parts
-}
-
-impl Part {
-    fn takes(&self, packet: &[u8]) -> bool {
-        self.class
-            .is_none_or(|class| class_of(packet.len()) == class)
-    }
-
-    fn shape(&self, [hot, warm]: [Shape; 2]) -> Shape {
-        if self.warm { warm } else { hot }
-    }
-
-    fn subject(&self, survey: &Survey) -> Subject {
-        let (kind, workload) = match self.class {
-            None => (WorkloadKind::Capture, survey.name.clone()),
-            Some(class) => (
-                WorkloadKind::Class,
-                format!("{} {}", survey.name, class_name(class)),
-            ),
-        };
-        Subject {
-            kind,
-            workload,
-            capture: Some(survey.name.clone()),
-            temperature: TEMPERATURES[usize::from(self.warm)],
-        }
-    }
 }
 
 fn skeleton(

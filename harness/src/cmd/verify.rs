@@ -2,8 +2,10 @@
 //! what each case sent as pcap files, for tools that nobody here wrote.
 
 use std::fmt::Write;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 use tunneltax_core::capture::Chunk;
@@ -43,7 +45,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     for (library, count) in &vectors {
         let _ = writeln!(text, "{count:>8} published vectors reproduced by {library}");
     }
-    let surveys = captures::survey(&arguments.files, limits)?;
+    let surveys = captures::survey(&arguments.files, limits, &AtomicBool::new(false))?;
     let mut tunnels = Tunnels {
         schema: TUNNELS_SCHEMA,
         sent: Vec::new(),
@@ -62,7 +64,8 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             }
             writers
                 .iter_mut()
-                .try_for_each(|writer| writer.send(chunk, setup.burst))
+                .try_for_each(|writer| writer.send(chunk, setup.burst))?;
+            Ok(ControlFlow::Continue(()))
         })?;
         if tally.truncated {
             cut = Some(survey.file.clone());
@@ -94,7 +97,9 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     }
     match cut {
         Some(file) => {
-            eprintln!("tunneltax: {file} ends within a frame; its whole frames were used");
+            output::say(&format!(
+                "{file} ends within a frame; its whole frames were used; take it again for the rest"
+            ));
             Ok(ExitCode::from(CUT_CAPTURE))
         }
         None => Ok(ExitCode::SUCCESS),

@@ -1,0 +1,253 @@
+//! Which groups a run measures, and how they share its time.
+
+use tunneltax_core::synth::Mix;
+use tunneltax_core::workload::Shape;
+use tunneltax_reports::record::{Temperature, WorkloadKind};
+
+use crate::captures::{CLASSES, Survey, class_name, class_of};
+use crate::measure::{Bench, Subject};
+use crate::plan::{Planner, Work};
+
+/// Seconds of a plain run; calibrating, reading and drawing come on top.
+pub const DEFAULT_SECONDS: u32 = 45;
+/// Fresh instances in a plain run.
+pub const INSTANCES: u32 = 10;
+/// Part of the time that generated sizes get, where there are captures too.
+const SIZES_SHARE: f64 = 0.3;
+/// Least part of the time that captures get, whatever the sizes take.
+const CAPTURES_SHARE_MIN: f64 = 0.1;
+/// Smallest class, in packets, that gets rows of its own.
+const CLASS_PACKETS_MIN: f64 = 32.0;
+/// Where there is no time for all packets of a capture, at least this part of those planned.
+const KEPT_MIN: f64 = 0.25;
+/// Size for which layouts are planned: the longest packet of most captures.
+const LONGEST: usize = 1500;
+/// Temperatures, in the order of [`Planner::shapes`].
+pub const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
+
+/// How the time is shared out.
+pub struct Schedule {
+    /// Groups in all.
+    pub groups: usize,
+    /// Seconds for each generated workload and temperature.
+    pub seconds_per_size: f64,
+    /// Most packets of each capture; `None` where all of them fit, and with `--full`.
+    pub cap: Option<u64>,
+    /// Seconds for each capture, all its groups.
+    pub seconds_per_capture: Vec<f64>,
+    /// Size classes are measured warm too.
+    warm_classes: bool,
+    size_groups: usize,
+    size_seconds: f64,
+    instances_min: u32,
+    all_packets: u64,
+    kept_packets: u64,
+}
+
+impl Schedule {
+    /// Shares out `seconds`; `full` takes every packet whatever that takes.
+    pub fn new(
+        planner: &Planner,
+        mixes: &[Mix],
+        surveys: &[Survey],
+        seconds: f64,
+        full: bool,
+    ) -> Self {
+        let share = if surveys.is_empty() { 1.0 } else { SIZES_SHARE };
+        let size_groups = TEMPERATURES.len() * mixes.len();
+        let seconds_per_size = seconds * share / size_groups.max(1) as f64;
+        let works = mixes.iter().flat_map(|mix| size_works(planner, *mix));
+        let fits = works.map(|work| planner.fit(&work, seconds_per_size, 1.0));
+        let (mut size_seconds, mut instances_min) = (0.0, planner.instances);
+        for (portion, predicted) in fits {
+            size_seconds += predicted;
+            instances_min = instances_min.min(portion.instances);
+        }
+        let left = (seconds - size_seconds).max(seconds * CAPTURES_SHARE_MIN);
+        let walks = |cap: u64| -> f64 {
+            let walk = |s| least_seconds(planner, s, cap, full);
+            surveys.iter().map(walk).sum()
+        };
+        let most = packet_cap(surveys, |cap| walks(cap) <= left);
+        let cap = (!full && surveys.iter().any(|s| s.packets > most)).then_some(most);
+        let kept = cap.unwrap_or(u64::MAX);
+        // What one walk leaves over goes into more walks.
+        let stretch = (left / walks(kept).max(1e-9)).max(1.0);
+        let of_capture = |s| least_seconds(planner, s, kept, full) * stretch;
+        let parts: usize = surveys.iter().map(|s| parts_of(s, kept, full).len()).sum();
+        Self {
+            groups: size_groups + parts,
+            seconds_per_size: size_seconds / size_groups.max(1) as f64,
+            cap,
+            seconds_per_capture: surveys.iter().map(of_capture).collect(),
+            warm_classes: full,
+            size_groups,
+            size_seconds,
+            instances_min,
+            all_packets: surveys.iter().map(|s| s.packets).sum(),
+            kept_packets: surveys.iter().map(|s| s.packets.min(kept)).sum(),
+        }
+    }
+
+    /// Seconds of all groups.
+    pub fn seconds(&self) -> f64 {
+        self.size_seconds + self.seconds_per_capture.iter().sum::<f64>()
+    }
+
+    /// The groups of a capture of which so many packets are kept.
+    pub fn parts(&self, survey: &Survey, kept: u64) -> Vec<Part> {
+        parts_of(survey, kept, self.warm_classes)
+    }
+
+    /// One walk over the first `kept` packets of a capture, all its groups.
+    pub fn walk_seconds(&self, planner: &Planner, survey: &Survey, kept: u64) -> f64 {
+        least_seconds(planner, survey, kept, self.warm_classes)
+    }
+
+    /// Packets to keep of those that were planned, where so many seconds are left for a capture
+    /// on a machine `slowness` times as slow as planned: all, if fewer instances are enough.
+    pub fn keep(
+        &self,
+        planner: &Planner,
+        survey: &Survey,
+        kept: u64,
+        seconds: f64,
+        slowness: f64,
+    ) -> u64 {
+        let parts = self.parts(survey, kept);
+        let works = parts.iter().map(|part| part.work(planner, survey, kept));
+        let floor: f64 = works.map(|work| planner.floor_seconds(&work)).sum();
+        let fits = seconds / (floor * slowness).max(1e-9);
+        (kept as f64 * fits.clamp(KEPT_MIN, 1.0)).ceil() as u64
+    }
+
+    /// The plan in words.
+    pub fn describe(&self, bench: &Bench<'_>, planner: &Planner, full: bool) -> String {
+        let captures: f64 = self.seconds_per_capture.iter().sum();
+        let rest = self.groups - self.size_groups;
+        let more = if full {
+            String::new()
+        } else {
+            let packets = match self.cap {
+                Some(_) => format!("all {} packets", self.all_packets),
+                None => "every packet".to_owned(),
+            };
+            format!(
+                "--full adds {INSTANCES} more instances, {packets}, warm size classes and the yardsticks.\n"
+            )
+        };
+        let instances = match (self.instances_min, planner.instances) {
+            (least, most) if least < most => format!("{least} to {most}"),
+            (_, most) => most.to_string(),
+        };
+        format!(
+            "{} rows: {} cases in {} groups, {instances} fresh instances each; about {:.0} s to measure:\n  \
+             {} groups by size, {:.1} s each; {rest} by capture and size class, {:.1} s each \
+             ({} of {} packets).\n{more}\n",
+            self.groups * bench.cases.len(),
+            bench.cases.len(),
+            self.groups,
+            self.seconds(),
+            self.size_groups,
+            self.seconds_per_size,
+            captures / rest.max(1) as f64,
+            self.kept_packets,
+            self.all_packets,
+        )
+    }
+}
+
+/// A generated workload, hot and warm.
+fn size_works(planner: &Planner, mix: Mix) -> [Work; 2] {
+    let longest = mix.parts().map(|(size, _)| size).max().unwrap_or(0);
+    let shapes = planner.shapes(usize::from(longest));
+    shapes.map(|shape| Work::size(mix.mean_bytes(), shape))
+}
+
+/// Most packets of each capture for which `fits` holds; at least one.
+fn packet_cap(surveys: &[Survey], fits: impl Fn(u64) -> bool) -> u64 {
+    let most = surveys.iter().map(|s| s.packets).max().unwrap_or(0).max(1);
+    if fits(most) {
+        return most;
+    }
+    let (mut fit, mut too_many) = (1, most);
+    while too_many - fit > 1 {
+        let middle = u64::midpoint(fit, too_many);
+        if fits(middle) {
+            fit = middle;
+        } else {
+            too_many = middle;
+        }
+    }
+    fit
+}
+
+/// One walk over the first `cap` packets of a capture, all its groups, all instances.
+fn least_seconds(planner: &Planner, survey: &Survey, cap: u64, warm_classes: bool) -> f64 {
+    let parts = parts_of(survey, cap, warm_classes);
+    let works = parts.iter().map(|part| part.work(planner, survey, cap));
+    works.map(|work| planner.least_seconds(&work)).sum()
+}
+
+/// A capture as a whole, or one size class of it, at one temperature.
+pub struct Part {
+    class: Option<usize>,
+    warm: bool,
+}
+
+fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
+    let enough = |class: &usize| survey.class_packets(*class, kept) >= CLASS_PACKETS_MIN;
+    let whole = [false, true].map(|warm| Part { class: None, warm });
+    let classes = (0..CLASSES.len()).filter(enough).flat_map(|class| {
+        let of = move |warm| Part {
+            class: Some(class),
+            warm,
+        };
+        std::iter::once(of(false)).chain(warm_classes.then(|| of(true)))
+    });
+    whole.into_iter().chain(classes).collect()
+}
+
+impl Part {
+    /// True for packets of this part.
+    pub fn takes(&self, packet: &[u8]) -> bool {
+        self.class
+            .is_none_or(|class| class_of(packet.len()) == class)
+    }
+
+    /// The layout of this part's temperature.
+    pub fn shape(&self, [hot, warm]: [Shape; 2]) -> Shape {
+        if self.warm { warm } else { hot }
+    }
+
+    /// What is known of the part before it is read again.
+    fn work(&self, planner: &Planner, survey: &Survey, kept: u64) -> Work {
+        let (packets, mean_bytes, longest) = match self.class {
+            None => (survey.packets.min(kept), survey.mean_bytes, LONGEST),
+            Some(class) => (
+                survey.class_packets(class, kept).ceil() as u64,
+                survey.class_mean_bytes(class),
+                CLASSES.get(class).map_or(LONGEST, |(_, high)| *high),
+            ),
+        };
+        let shape = self.shape(planner.shapes(longest.min(LONGEST)));
+        Work::walk(packets as usize, mean_bytes, shape)
+    }
+
+    /// The group that the part becomes.
+    pub fn subject(&self, survey: &Survey) -> Subject {
+        let (kind, workload) = match self.class {
+            None => (WorkloadKind::Capture, survey.name.clone()),
+            Some(class) => (
+                WorkloadKind::Class,
+                format!("{} {}", survey.name, class_name(class)),
+            ),
+        };
+        Subject {
+            kind,
+            workload,
+            capture: Some(survey.name.clone()),
+            temperature: TEMPERATURES[usize::from(self.warm)],
+        }
+    }
+}
