@@ -65,6 +65,22 @@ reasons! {
     EcnNotCapable = "ecn_not_capable",
 }
 
+impl Reason {
+    /// A gateway's own decision on the packet, with or without a tunnel. Any other reason is
+    /// the tunnel's, and on packets that it sealed itself it is a fault.
+    pub const fn is_forwarding(self) -> bool {
+        matches!(
+            self,
+            Self::MalformedHeader
+                | Self::BadChecksum
+                | Self::TtlExpired
+                | Self::NoRoute
+                | Self::Denied
+                | Self::FragmentOrphan
+        )
+    }
+}
+
 /// How many packets met each fate; no allocation, so that it can be kept beside the timed loop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DropCounts([u64; Reason::ALL.len()]);

@@ -15,6 +15,7 @@
 //! | [`clock`] | ticks, their cost, the core's speed | |
 //! | [`latency`] | the histogram | |
 //! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
+//! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
@@ -26,6 +27,7 @@ pub mod frame;
 pub mod latency;
 pub mod net;
 pub mod path;
+pub mod proof;
 pub mod replay;
 pub mod replay_window;
 pub mod sa;

@@ -14,7 +14,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::clock::{self, Clock};
-use crate::fate::{DropCounts, Fate};
+use crate::fate::Fate;
 use crate::frame::{Arena, Frame};
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
@@ -59,25 +59,6 @@ pub struct Samples {
     pub disturbed: u64,
     /// Visits.
     pub visits: u64,
-}
-
-/// One walk over a workload, exact: what came in, what was sent, what was dropped.
-#[derive(Clone, Default)]
-pub struct Proof {
-    /// Packets handed in.
-    pub packets: u64,
-    /// Bytes handed in.
-    pub inner_bytes: u64,
-    /// Bytes sent.
-    pub wire_bytes: u64,
-    /// Packets longer than the outer MTU when sent.
-    pub over_mtu: u64,
-    /// Dropped by the near or the far gateway.
-    pub drops: DropCounts,
-    /// Packets compared byte by byte with what must come out.
-    pub verified: u64,
-    /// By packet: came out at the far end.
-    pub carried: Vec<bool>,
 }
 
 /// Which half of a path is walked.
@@ -146,51 +127,6 @@ impl Lane {
             *stamp = clock::now();
         }
     }
-}
-
-/// Walks over the whole workload once, untimed, and proves the work: every packet that comes
-/// out is compared with the reference; every one that does not has a reason.
-pub fn prove(lane: &mut Lane, workload: &Workload<'_>, burst: usize) -> Result<Proof, String> {
-    let mut arena = arena(&[lane.case], workload, burst);
-    let mut frames = arena.frames();
-    let mut proof = Proof::default();
-    let packets: Vec<&[u8]> = workload.iter().collect();
-    for packets in packets.chunks(burst) {
-        let frames = &mut frames[..packets.len()];
-        for (frame, packet) in frames.iter_mut().zip(packets) {
-            if !frame.load(packet) {
-                return Err(format!("a packet of {} bytes does not fit", packet.len()));
-            }
-        }
-        lane.walk(Half::Send, frames);
-        for frame in frames.iter().filter(|f| f.is_carried()) {
-            proof.wire_bytes += frame.len() as u64;
-            proof.over_mtu += u64::from(frame.over_mtu);
-        }
-        lane.walk(Half::Receive, frames);
-        for (frame, packet) in frames.iter().zip(packets) {
-            proof.packets += 1;
-            proof.inner_bytes += packet.len() as u64;
-            proof.carried.push(frame.is_carried());
-            match frame.fate {
-                Fate::Dropped(reason) => proof.drops.add(reason),
-                Fate::Carried
-                    if frame.bytes()
-                        == workload.expected(lane.case.hops, proof.packets as usize - 1) =>
-                {
-                    proof.verified += 1;
-                }
-                Fate::Carried => {
-                    return Err(format!(
-                        "round trip wrong: packet {} of {} came out different",
-                        proof.packets,
-                        workload.len()
-                    ));
-                }
-            }
-        }
-    }
-    Ok(proof)
 }
 
 /// Memory for `packets` frames that every one of `cases` can work in.

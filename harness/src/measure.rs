@@ -12,7 +12,8 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::latency::Latency;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
-use tunneltax_core::replay::{self, Lane, Plan, Proof, Samples};
+use tunneltax_core::proof::{self, Proof};
+use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::histogram;
 use tunneltax_reports::record::{
@@ -165,7 +166,7 @@ impl<'a> GroupInMaking<'a> {
     ) {
         let before = self.instances.map(|_| self.lanes.clone());
         let all = Workload::new(packets);
-        let carried = self.prove(&all, shape.burst);
+        let carried = self.prove(&all);
         let timed = all.filtered(&carried);
         let finished = self.measure_instances(&timed, shape, portion, rng);
         if let (true, Some(lanes)) = (self.stopped(), before) {
@@ -217,16 +218,14 @@ impl<'a> GroupInMaking<'a> {
     }
 
     /// Walks every case over all packets; returns which packets all of them carry.
-    fn prove(&mut self, all: &Workload<'_>, burst: usize) -> Vec<bool> {
+    fn prove(&mut self, all: &Workload<'_>) -> Vec<bool> {
         let mut carried = vec![true; all.len()];
         for lane in self
             .lanes
             .iter_mut()
             .filter(|l| l.twin_of.is_none() && l.failed.is_none())
         {
-            let proven = Lane::open(lane.case, self.bench.setup, false)
-                .map_err(|why| why.to_string())
-                .and_then(|mut opened| replay::prove(&mut opened, all, burst));
+            let proven = proof::prove(lane.case, self.bench.setup, all);
             match proven {
                 Ok(proof) => {
                     for (all, one) in carried.iter_mut().zip(&proof.carried) {
@@ -234,7 +233,7 @@ impl<'a> GroupInMaking<'a> {
                     }
                     lane.add_proof(&proof);
                 }
-                Err(why) => lane.failed = Some(why),
+                Err(why) => lane.failed = Some(why.to_string()),
             }
         }
         carried
