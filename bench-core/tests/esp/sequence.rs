@@ -125,6 +125,28 @@ fn forged_far_ahead_moves_nothing() {
     }
 }
 
+/// The window is asked first (RFC 4303, 3.4.3): a copy costs no cipher, nor does one that was
+/// changed.
+#[test]
+fn a_number_that_cannot_be_taken_is_refused_before_its_icv() {
+    for case in sealed_cases() {
+        let mut receiver = Receiver::new(case, 64);
+        assert_eq!(receiver.take(100), Ok(()));
+        for (sequence, reason) in [
+            (100, Reason::Replayed),
+            (36, Reason::TooOld),
+            (0, Reason::TooOld),
+            (37, Reason::BadIcv),
+        ] {
+            let mut forged = receiver.craft(sequence);
+            *forged.last_mut().unwrap() ^= 1;
+            let refused = receiver.0.receive_one(&forged);
+            assert_eq!(refused, Err(reason), "{} {sequence}", case.id);
+        }
+        assert_eq!(receiver.take(37), Ok(()), "{}", case.id);
+    }
+}
+
 #[test]
 fn numbers_start_at_1_and_neither_number_nor_iv_repeats() {
     for case in tunnel_cases() {
