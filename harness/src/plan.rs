@@ -21,8 +21,6 @@ const READINGS: (usize, usize) = (4, 400);
 /// Visits of a case in a round: one to get used to the packets, two timed, one stamped. The
 /// first round has one more.
 const VISITS_A_ROUND: usize = 4;
-/// How far a portion may outgrow its share before instances are given up for it.
-const TOLERANCE: f64 = 1.15;
 /// How far a portion may outgrow its share while it is measured.
 const PATIENCE: f64 = 1.3;
 
@@ -206,7 +204,7 @@ impl Planner {
         let least = self.instances.min(INSTANCES_MIN);
         let instances = (least..=self.instances)
             .rev()
-            .find(|n| self.seconds(work, *n, rounds) <= pilot_seconds * TOLERANCE)
+            .find(|n| self.seconds(work, *n, rounds) <= pilot_seconds)
             .unwrap_or(least);
         let portion = Portion {
             instances,
