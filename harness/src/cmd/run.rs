@@ -288,12 +288,12 @@ impl Run<'_> {
         if interrupted && self.record.groups.is_empty() {
             return Err(Failure::Failed(UNMEASURED.to_owned()));
         }
-        self.record.state = if interrupted {
+        let state = if interrupted {
             "interrupted"
         } else {
             "complete"
-        }
-        .to_owned();
+        };
+        state.clone_into(&mut self.record.state);
         self.write()?;
         Drawn::of(&self.record)?.write(&self.options.out)?;
         let out = self.options.out.display();
