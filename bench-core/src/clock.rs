@@ -170,6 +170,7 @@ pub fn core_ghz(clock: &Clock) -> Option<f64> {
 }
 
 #[cfg(target_arch = "x86_64")]
+#[allow(clippy::unnecessary_wraps)] // on other architectures there is no chain
 fn dependent_additions() -> Option<u32> {
     let mut sum: u64 = 1;
     let step: u64 = std::hint::black_box(3);

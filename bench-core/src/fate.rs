@@ -41,7 +41,7 @@ reasons! {
     Denied = "denied",
     /// A later fragment whose first fragment, which carries the ports, has not been seen.
     FragmentOrphan = "fragment_orphan",
-    /// Head- or tailroom is used up.
+    /// Head- or tailroom is used up, or the burst is longer than the path was made for.
     NoRoom = "no_room",
     /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3).
     SequenceExhausted = "sequence_exhausted",
@@ -63,6 +63,22 @@ reasons! {
     BadNextHeader = "bad_next_header",
     /// Outer ECN says congestion, inner says not ECN-capable (RFC 6040, 4.2).
     EcnNotCapable = "ecn_not_capable",
+}
+
+impl Reason {
+    /// A gateway's own decision on the packet, with or without a tunnel. Any other reason is
+    /// the tunnel's, and on packets that it sealed itself it is a fault.
+    pub const fn is_forwarding(self) -> bool {
+        matches!(
+            self,
+            Self::MalformedHeader
+                | Self::BadChecksum
+                | Self::TtlExpired
+                | Self::NoRoute
+                | Self::Denied
+                | Self::FragmentOrphan
+        )
+    }
 }
 
 /// How many packets met each fate; no allocation, so that it can be kept beside the timed loop.

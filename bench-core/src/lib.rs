@@ -14,7 +14,8 @@
 //! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `net`, `wire`, `frame`, `fate` |
 //! | [`clock`] | ticks, their cost, the core's speed | |
 //! | [`latency`] | the histogram | |
-//! | [`workload`] | packets, and how they are laid out | `frame` |
+//! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
+//! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
@@ -26,6 +27,7 @@ pub mod frame;
 pub mod latency;
 pub mod net;
 pub mod path;
+pub mod proof;
 pub mod replay;
 pub mod replay_window;
 pub mod sa;

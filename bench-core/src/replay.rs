@@ -14,7 +14,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use crate::clock::{self, Clock};
-use crate::fate::{DropCounts, Fate};
+use crate::fate::Fate;
 use crate::frame::{Arena, Frame};
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
@@ -59,25 +59,6 @@ pub struct Samples {
     pub disturbed: u64,
     /// Visits.
     pub visits: u64,
-}
-
-/// One walk over a workload, exact: what came in, what was sent, what was dropped.
-#[derive(Clone, Default)]
-pub struct Proof {
-    /// Packets handed in.
-    pub packets: u64,
-    /// Bytes handed in.
-    pub inner_bytes: u64,
-    /// Bytes sent.
-    pub wire_bytes: u64,
-    /// Packets longer than the outer MTU when sent.
-    pub over_mtu: u64,
-    /// Dropped by the near or the far gateway.
-    pub drops: DropCounts,
-    /// Packets compared byte by byte with what must come out.
-    pub verified: u64,
-    /// By packet: came out at the far end.
-    pub carried: Vec<bool>,
 }
 
 /// Which half of a path is walked.
@@ -148,53 +129,6 @@ impl Lane {
     }
 }
 
-/// Walks over the whole workload once, untimed, and proves the work: every packet that comes
-/// out is compared with the reference; every one that does not has a reason.
-pub fn prove(lane: &mut Lane, workload: &Workload<'_>, burst: usize) -> Result<Proof, String> {
-    let mut arena = arena(&[lane.case], workload, burst);
-    let mut frames = arena.frames();
-    let mut proof = Proof::default();
-    let packets: Vec<&[u8]> = workload.iter().collect();
-    for packets in packets.chunks(burst) {
-        let frames = &mut frames[..packets.len()];
-        for (frame, packet) in frames.iter_mut().zip(packets) {
-            if !frame.load(packet) {
-                return Err(format!("a packet of {} bytes does not fit", packet.len()));
-            }
-        }
-        lane.walk(Half::Send, frames);
-        for frame in frames.iter().filter(|f| f.is_carried()) {
-            proof.wire_bytes += frame.len() as u64;
-            proof.over_mtu += u64::from(frame.over_mtu);
-        }
-        lane.walk(Half::Receive, frames);
-        for (frame, packet) in frames.iter().zip(packets) {
-            proof.packets += 1;
-            proof.inner_bytes += packet.len() as u64;
-            proof.carried.push(frame.is_carried());
-            match frame.fate {
-                Fate::Dropped(reason) => proof.drops.add(reason),
-                Fate::Carried if comes_out_right(lane.case, packet, frame.bytes()) => {
-                    proof.verified += 1;
-                }
-                Fate::Carried => {
-                    return Err(format!(
-                        "round trip wrong: packet {} of {} came out different",
-                        proof.packets,
-                        workload.len()
-                    ));
-                }
-            }
-        }
-    }
-    Ok(proof)
-}
-
-/// True where `out` is what correct gateways make of `packet`.
-fn comes_out_right(case: &Case, packet: &[u8], out: &[u8]) -> bool {
-    crate::path::reference(case.hops, packet).is_ok_and(|right| right == out)
-}
-
 /// Memory for `packets` frames that every one of `cases` can work in.
 fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Arena {
     let headroom = cases.iter().map(|c| c.headroom).max().unwrap_or(0);
@@ -228,12 +162,10 @@ pub fn measure(
     let stretches = shape.readings_per_walk(workload.len()).max(1);
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
     let mut arena = arena(&cases, workload, shape.arena_packets());
-    let expected = Expected::of(workload, &cases);
     let mut desk = Desk {
         frames: arena.frames(),
         stamps: vec![0; shape.packets_per_reading + 1],
         workload,
-        expected: &expected,
         shape,
         clock,
     };
@@ -303,7 +235,6 @@ struct Desk<'w, 'a> {
     frames: Vec<Frame<'a>>,
     stamps: Vec<u64>,
     workload: &'w Workload<'w>,
-    expected: &'w Expected,
     shape: Shape,
     clock: &'w Clock,
 }
@@ -363,9 +294,7 @@ impl Desk<'_, '_> {
     fn compare(&self, lane: &mut Lane, first_stretch: usize) {
         let position = first_stretch * self.shape.packets_per_reading;
         let wrong = self.frames.iter().enumerate().find(|(at, frame)| {
-            let right = self
-                .expected
-                .packet(lane.case, self.workload, position + at);
+            let right = self.workload.expected(lane.case.hops, position + at);
             !frame.is_carried() || frame.bytes() != right
         });
         if let (Some((at, frame)), None) = (wrong, &lane.failed) {
@@ -432,34 +361,6 @@ fn agree(one_ns: f64, two_ns: f64) -> (f64, bool) {
     let disturbed = slow > 1.5 * fast && slow - fast > DISTURBED_NS;
     let mean = f64::midpoint(one_ns, two_ns);
     (if disturbed { fast } else { mean }, disturbed)
-}
-
-/// What must come out, by the number of hops that a case has.
-struct Expected {
-    forwarded: Vec<Vec<u8>>,
-}
-
-impl Expected {
-    fn of(workload: &Workload<'_>, cases: &[&'static Case]) -> Self {
-        let hops = cases.iter().map(|c| c.hops).max().unwrap_or(0);
-        let reference = |packet| crate::path::reference(hops, packet).unwrap_or_default();
-        Self {
-            forwarded: if hops == 0 {
-                vec![]
-            } else {
-                workload.iter().map(reference).collect()
-            },
-        }
-    }
-
-    fn packet<'e>(&'e self, case: &Case, workload: &'e Workload<'_>, position: usize) -> &'e [u8] {
-        if case.hops == 0 {
-            return workload.packet(position);
-        }
-        let at = position.checked_rem(self.forwarded.len());
-        at.and_then(|at| self.forwarded.get(at))
-            .map_or(&[], Vec::as_slice)
-    }
 }
 
 #[cfg(test)]

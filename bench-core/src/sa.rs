@@ -97,9 +97,9 @@ impl<C: Cipher> InboundSa<C> {
 }
 
 #[inline(always)]
-fn nonce(
-    [a, b, c, d]: [u8; SALT_BYTES],
-    [e, f, g, h, i, j, k, l]: [u8; IV_BYTES],
-) -> [u8; NONCE_BYTES] {
-    [a, b, c, d, e, f, g, h, i, j, k, l]
+fn nonce(salt: [u8; SALT_BYTES], iv: [u8; IV_BYTES]) -> [u8; NONCE_BYTES] {
+    let mut nonce = [0; NONCE_BYTES];
+    nonce[..SALT_BYTES].copy_from_slice(&salt);
+    nonce[SALT_BYTES..].copy_from_slice(&iv);
+    nonce
 }

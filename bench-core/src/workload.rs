@@ -1,7 +1,10 @@
 //! The packets that cases under comparison carry, what must come out of them, and how they are
 //! laid out in memory and time.
 
+use std::sync::OnceLock;
+
 use crate::frame::LINE_BYTES;
+use crate::path::reference;
 
 /// Packets of a capture chunk (or of one size class of it), each with what a correct pair of
 /// gateways makes of it.
@@ -9,6 +12,8 @@ pub struct Workload<'c> {
     packets: Vec<&'c [u8]>,
     longest: usize,
     inner_bytes: u64,
+    /// What comes out, one behind the other, and where each ends; made when first asked for.
+    forwarded: OnceLock<(Vec<u8>, Vec<usize>)>,
 }
 
 impl<'c> Workload<'c> {
@@ -20,6 +25,7 @@ impl<'c> Workload<'c> {
             packets,
             longest,
             inner_bytes,
+            forwarded: OnceLock::new(),
         }
     }
 
@@ -49,6 +55,31 @@ impl<'c> Workload<'c> {
         at.and_then(|at| self.packets.get(at))
             .copied()
             .unwrap_or(&[])
+    }
+
+    /// What correct gateways make of the packet at a position, by the reference that paths are
+    /// held against; empty where they would drop it. All cases of one project have the same
+    /// number of hops, or none.
+    pub fn expected(&self, hops: u8, position: usize) -> &[u8] {
+        if hops == 0 {
+            return self.packet(position);
+        }
+        let (bytes, ends) = self.forwarded.get_or_init(|| self.forward(hops));
+        let Some(at) = position.checked_rem(ends.len()) else {
+            return &[];
+        };
+        let start = at.checked_sub(1).map_or(0, |before| ends[before]);
+        &bytes[start..ends[at]]
+    }
+
+    fn forward(&self, hops: u8) -> (Vec<u8>, Vec<usize>) {
+        let mut bytes = Vec::with_capacity(self.inner_bytes as usize);
+        let ends = self.iter().map(|packet| {
+            bytes.extend(reference(hops, packet).unwrap_or_default());
+            bytes.len()
+        });
+        let ends = ends.collect();
+        (bytes, ends)
     }
 
     /// The packets.
@@ -116,7 +147,7 @@ impl Shape {
     /// Warm: between the fill of a packet and its turn, four times the L2 was written.
     pub fn warm(longest: usize, burst: usize, caches: Caches) -> Self {
         let hot = Self::hot(longest, burst, caches);
-        let packets = 4 * caches.l2_bytes / touched_bytes(longest);
+        let packets = (4 * caches.l2_bytes).div_ceil(touched_bytes(longest));
         Self {
             readings_per_fill: packets.div_ceil(hot.packets_per_reading).max(2),
             ..hot

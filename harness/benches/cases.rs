@@ -13,7 +13,7 @@ use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use tunneltax_core::capture::{Chunk, Limits, Reader};
 use tunneltax_core::clock::{self, Clock};
-use tunneltax_core::frame::Arena;
+use tunneltax_core::frame::{Arena, Frame};
 use tunneltax_core::latency::Latency;
 use tunneltax_core::path::{Case, PacketPath, Setup, cases};
 use tunneltax_core::synth::Mix;
@@ -50,7 +50,7 @@ fn ticks(case: &Case, workload: &Workload<'_>, readings: u64, receive: bool) -> 
             .for_each(|burst| path.receive(burst));
         let received = clock::fenced();
         assert!(
-            frames.iter().all(|f| f.is_carried()),
+            frames.iter().all(Frame::is_carried),
             "{} dropped a packet",
             case.id
         );

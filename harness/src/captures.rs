@@ -215,7 +215,7 @@ pub fn each_chunk(
             break;
         }
     }
-    Ok(reader.tally().clone())
+    Ok(*reader.tally())
 }
 
 /// The capture as the record has it.

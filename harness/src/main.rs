@@ -7,6 +7,7 @@ mod cmd;
 mod cpu;
 mod failure;
 mod host;
+mod lane_sum;
 mod libraries;
 mod measure;
 mod output;

@@ -2,21 +2,22 @@
 //! packets. Accumulates over the chunks of a capture, so that memory does not grow with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
-use tunneltax_core::latency::Latency;
+use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
-use tunneltax_core::replay::{self, Lane, Plan, Proof, Samples};
+use tunneltax_core::proof;
+use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::histogram;
-use tunneltax_reports::record::{
-    Figures, Group, NullGate, Paired, Row, Stamped, Temperature, Work, WorkloadKind,
-};
-use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
+use tunneltax_reports::record::{Group, Temperature, WorkloadKind};
+use tunneltax_reports::stats::median;
+
+use crate::lane_sum::{LaneSum, values};
 
 /// The case that stands for all tunnels in the null gate: the pinned default library.
 const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
@@ -86,36 +87,6 @@ pub struct GroupInMaking<'a> {
     instances: Option<u32>,
 }
 
-/// What all chunks gave for one lane: a case, or a twin of one.
-#[derive(Clone)]
-struct LaneSum {
-    case: &'static Case,
-    twin_of: Option<usize>,
-    against: Vec<usize>,
-    failed: Option<String>,
-    proof: Proof,
-    instances: Vec<InstanceSum>,
-    send_latency: Latency,
-    receive_latency: Latency,
-    clock_share: [f64; 2],
-}
-
-/// One instance's values, weighted by the packets of the chunks.
-#[derive(Clone, Default)]
-struct InstanceSum {
-    weight: f64,
-    values: Values,
-}
-
-/// The values of one instance, ns a packet.
-#[derive(Clone, Default)]
-struct Values {
-    halves: [f64; 2],
-    sum: f64,
-    stamping: [f64; 2],
-    against: Vec<[f64; 3]>,
-}
-
 impl<'a> GroupInMaking<'a> {
     /// Nothing measured yet.
     pub fn new(bench: &'a Bench<'a>, subject: Subject) -> Self {
@@ -163,7 +134,7 @@ impl<'a> GroupInMaking<'a> {
     ) {
         let before = self.instances.map(|_| self.lanes.clone());
         let all = Workload::new(packets);
-        let carried = self.prove(&all, shape.burst);
+        let carried = self.prove(&all);
         let timed = all.filtered(&carried);
         let finished = self.measure_instances(&timed, shape, portion, rng);
         if let (true, Some(lanes)) = (self.stopped(), before) {
@@ -215,16 +186,14 @@ impl<'a> GroupInMaking<'a> {
     }
 
     /// Walks every case over all packets; returns which packets all of them carry.
-    fn prove(&mut self, all: &Workload<'_>, burst: usize) -> Vec<bool> {
+    fn prove(&mut self, all: &Workload<'_>) -> Vec<bool> {
         let mut carried = vec![true; all.len()];
         for lane in self
             .lanes
             .iter_mut()
             .filter(|l| l.twin_of.is_none() && l.failed.is_none())
         {
-            let proven = Lane::open(lane.case, self.bench.setup, false)
-                .map_err(|why| why.to_string())
-                .and_then(|mut opened| replay::prove(&mut opened, all, burst));
+            let proven = proof::prove(lane.case, self.bench.setup, all);
             match proven {
                 Ok(proof) => {
                     for (all, one) in carried.iter_mut().zip(&proof.carried) {
@@ -232,7 +201,7 @@ impl<'a> GroupInMaking<'a> {
                     }
                     lane.add_proof(&proof);
                 }
-                Err(why) => lane.failed = Some(why),
+                Err(why) => lane.failed = Some(why.to_string()),
             }
         }
         carried
@@ -253,6 +222,7 @@ impl<'a> GroupInMaking<'a> {
         // memory of its own.
         let setup = Setup {
             seed: rng.random(),
+            routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
             ..self.bench.setup.clone()
         };
         for (at, lane) in self
@@ -350,205 +320,5 @@ impl<'a> GroupInMaking<'a> {
     /// Core speeds seen so far, GHz.
     pub fn speeds(&self) -> &[f64] {
         &self.speeds
-    }
-}
-
-/// The values of one instance; `None` where a reading is missing.
-fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
-    let mean = |readings: &[f64]| stretch_mean(readings, &mine.stretch);
-    let stamping = |readings: &[f64]| {
-        if readings.is_empty() {
-            Some(0.0)
-        } else {
-            mean(readings)
-        }
-    };
-    let sums = |s: &Samples| -> Vec<f64> {
-        s.send_ns
-            .iter()
-            .zip(&s.receive_ns)
-            .map(|(send, receive)| send + receive)
-            .collect()
-    };
-    let difference = |a: &[f64], b: &[f64]| -> Option<f64> {
-        let pairs: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
-        mean(&pairs)
-    };
-    let my_sums = sums(mine);
-    let mut against = Vec::new();
-    for other in others {
-        against.push(match other {
-            Some(other) => [
-                difference(&mine.send_ns, &other.send_ns)?,
-                difference(&mine.receive_ns, &other.receive_ns)?,
-                difference(&my_sums, &sums(other))?,
-            ],
-            None => [f64::NAN; 3],
-        });
-    }
-    Some(Values {
-        halves: [mean(&mine.send_ns)?, mean(&mine.receive_ns)?],
-        sum: mean(&my_sums)?,
-        stamping: [
-            stamping(&mine.send_stamping_ns)?,
-            stamping(&mine.receive_stamping_ns)?,
-        ],
-        against,
-    })
-}
-
-impl LaneSum {
-    fn new(case: &'static Case, twin_of: Option<usize>, against: Vec<usize>) -> Self {
-        Self {
-            case,
-            twin_of,
-            against,
-            failed: None,
-            proof: Proof::default(),
-            instances: Vec::new(),
-            send_latency: Latency::default(),
-            receive_latency: Latency::default(),
-            clock_share: [0.0; 2],
-        }
-    }
-
-    fn add_proof(&mut self, proof: &Proof) {
-        self.proof.packets += proof.packets;
-        self.proof.inner_bytes += proof.inner_bytes;
-        self.proof.wire_bytes += proof.wire_bytes;
-        self.proof.over_mtu += proof.over_mtu;
-        self.proof.verified += proof.verified;
-        self.proof.drops.merge(&proof.drops);
-    }
-
-    fn add_instance(&mut self, instance: u32, values: Values, samples: &Samples, weight: f64) {
-        let at = instance as usize;
-        if self.instances.len() <= at {
-            self.instances.resize(at + 1, InstanceSum::default());
-        }
-        self.instances[at].add(values, weight);
-        self.send_latency.merge(&samples.send_latency);
-        self.receive_latency.merge(&samples.receive_latency);
-        self.clock_share = [samples.send_clock_share, samples.receive_clock_share];
-    }
-
-    fn row(&self, ids: &[&'static str]) -> Row {
-        let figures = if self.failed.is_none() {
-            self.figures(ids)
-        } else {
-            None
-        };
-        let message = self.failed.clone().or_else(|| {
-            figures
-                .is_none()
-                .then(|| "no packet of this workload gets through every case".to_owned())
-        });
-        Row {
-            case: self.case.id.to_owned(),
-            passed: figures.is_some(),
-            message,
-            figures,
-        }
-    }
-
-    /// One estimate over the instances.
-    fn estimate(&self, value: impl Fn(&Values) -> f64) -> Option<Estimate> {
-        Estimate::from_instances(self.instances.iter().map(|i| value(&i.values)).collect())
-    }
-
-    fn figures(&self, ids: &[&'static str]) -> Option<Figures> {
-        let mut against = Vec::new();
-        for (at, other) in self.against.iter().enumerate() {
-            let part = |which: usize| self.estimate(|v| v.against[at][which]);
-            let paired = Paired {
-                case: ids.get(*other).copied().unwrap_or_default().to_owned(),
-                send_ns: part(0)?,
-                receive_ns: part(1)?,
-                sum_ns: part(2)?,
-                sum_ratio: self.estimate(|v| v.sum / (v.sum - v.against[at][2]))?,
-            };
-            // The other case failed in this group: there is nothing to compare with.
-            if paired.sum_ns.mean.is_finite() && paired.sum_ratio.mean.is_finite() {
-                against.push(paired);
-            }
-        }
-        Some(Figures {
-            send_ns: self.estimate(|v| v.halves[0])?,
-            receive_ns: self.estimate(|v| v.halves[1])?,
-            sum_ns: self.estimate(|v| v.sum)?,
-            clock_share_percent: self.clock_share.map(|share| share * 100.0),
-            against,
-            send_stamped: self.stamped(&self.send_latency, 0)?,
-            receive_stamped: self.stamped(&self.receive_latency, 1)?,
-            work: self.work(),
-        })
-    }
-
-    fn stamped(&self, latency: &Latency, half: usize) -> Option<Stamped> {
-        Some(Stamped {
-            histogram_ns: histogram::encode(latency.histogram()),
-            packets: latency.packets(),
-            mean_ns: latency.histogram().mean(),
-            stamping_ns: self.estimate(|v| v.stamping[half])?,
-        })
-    }
-
-    fn work(&self) -> Work {
-        let proof = &self.proof;
-        Work {
-            packets: proof.packets,
-            inner_bytes: proof.inner_bytes,
-            wire_bytes: proof.wire_bytes,
-            over_mtu: proof.over_mtu,
-            drops: proof
-                .drops
-                .iter()
-                .map(|(r, n)| (r.name().to_owned(), n))
-                .collect(),
-            verified: proof.verified,
-        }
-    }
-
-    /// For a twin: its difference to the original.
-    fn null_gate(&self, lanes: &[Self]) -> Option<NullGate> {
-        let original = lanes.get(self.twin_of?)?;
-        if self.failed.is_some() || original.failed.is_some() {
-            return None;
-        }
-        let percent: Vec<f64> = self
-            .instances
-            .iter()
-            .zip(&original.instances)
-            .map(|(twin, original)| 100.0 * twin.values.against[0][2] / original.values.sum)
-            .collect();
-        Some(NullGate {
-            case: self.case.id.to_owned(),
-            smallest_percent: smallest_difference(&percent)?,
-            difference_percent: Estimate::from_instances(percent)?,
-        })
-    }
-}
-
-impl InstanceSum {
-    /// Moves the weighted mean towards a new chunk's values.
-    fn add(&mut self, new: Values, weight: f64) {
-        let total = self.weight + weight;
-        if self.weight == 0.0 {
-            self.values = new;
-        } else {
-            let part = weight / total;
-            let towards = |old: &mut f64, new: f64| *old += (new - *old) * part;
-            towards(&mut self.values.sum, new.sum);
-            for half in 0..2 {
-                towards(&mut self.values.halves[half], new.halves[half]);
-                towards(&mut self.values.stamping[half], new.stamping[half]);
-            }
-            for (old, new) in self.values.against.iter_mut().zip(new.against) {
-                for part in 0..3 {
-                    towards(&mut old[part], new[part]);
-                }
-            }
-        }
-        self.weight = total;
     }
 }

@@ -1,5 +1,5 @@
-//! The stored form of a histogram: HdrHistogram V2, deflated, in base64 (`HISTFAAA…`), as the
-//! HdrHistogram libraries of other languages read and write it.
+//! The stored form of a histogram: `HdrHistogram` V2, deflated, in base64 (`HISTFAAA…`), as the
+//! `HdrHistogram` libraries of other languages read and write it.
 
 use std::io::Read;
 

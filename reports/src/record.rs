@@ -306,7 +306,7 @@ pub struct NullGate {
 /// Service times of single packets, stamped one by one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Stamped {
-    /// HdrHistogram V2, deflated, base64; unit ns; 3 significant digits.
+    /// `HdrHistogram` V2, deflated, base64; unit ns; 3 significant digits.
     pub histogram_ns: String,
     /// Packets in it.
     pub packets: u64,

@@ -31,9 +31,13 @@ impl<const ALGORITHM: usize> Cipher for AwsLc<ALGORITHM> {
     const KEY_BYTES: usize = KEYS[ALGORITHM];
 
     fn new(key: &[u8]) -> Result<Self, KeyLength> {
-        UnboundKey::new(ALGORITHMS[ALGORITHM], key)
+        let mut cipher = UnboundKey::new(ALGORITHMS[ALGORITHM], key)
             .map(|key| Self(LessSafeKey::new(key)))
-            .map_err(|_| super::key_length(FULL_NAMES[ALGORITHM], key, KEYS[ALGORITHM]))
+            .map_err(|_| super::key_length(FULL_NAMES[ALGORITHM], key, KEYS[ALGORITHM]))?;
+        // The library notes every failure in a list that it allocates with a thread's first one:
+        // better now than with the first forged packet.
+        let _ = cipher.open_one(&[0; NONCE_BYTES], &[], &mut [], &[0; ICV_BYTES]);
+        Ok(cipher)
     }
 
     #[inline(always)]

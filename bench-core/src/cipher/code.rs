@@ -3,7 +3,7 @@
 //! No library tells; these are their dispatch rules, read in their sources at the versions that
 //! the lock file pins. ring 0.17.14: `src/aead/aes_gcm.rs`, `chacha20_poly1305/integrated.rs`.
 //! AWS-LC 0.47: `crypto/fipsmodule/modes/gcm.c`, `cipher_extra/e_chacha20poly1305.c`.
-//! RustCrypto: `aes` 0.9.4, `polyval` 0.7.3, `chacha20` 0.10.2, `poly1305` 0.9.1, which detect
+//! `RustCrypto`: `aes` 0.9.4, `polyval` 0.7.3, `chacha20` 0.10.2, `poly1305` 0.9.1, which detect
 //! at run time unless the feature was on at compile time, when the choice is folded away and
 //! the rounds are inlined.
 

@@ -1,11 +1,11 @@
-//! RustCrypto's `aes-gcm` and `chacha20poly1305`.
+//! `RustCrypto`'s `aes-gcm` and `chacha20poly1305`.
 
 use aes_gcm::aead::inout::InOutBuf;
 use aes_gcm::{AeadInOut, KeyInit};
 
 use super::{Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES, check_key};
 
-/// Any AEAD of RustCrypto with a 12-octet nonce and a 16-octet tag.
+/// Any AEAD of `RustCrypto` with a 12-octet nonce and a 16-octet tag.
 pub struct RustCrypto<A>(A);
 
 macro_rules! rust_crypto {

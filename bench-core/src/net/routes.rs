@@ -1,6 +1,5 @@
 //! Route table: longest prefix match (RFC 1812, 5.2.4.3) to the index of a neighbour.
 
-use std::cell::RefCell;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -34,38 +33,25 @@ impl Routes {
         v4: impl IntoIterator<Item = Route<Ipv4Net>>,
         v6: impl IntoIterator<Item = Route<Ipv6Net>>,
     ) -> Self {
-        Self::compressed(Tries::new(v4, v6))
+        let mut trie4 = RTrieMap::with_root(NO_ROUTE);
+        for (prefix, neighbour) in disjoint(v4) {
+            trie4.insert(Ipv4Prefix::from(prefix), neighbour);
+        }
+        let mut trie6 = RTrieMap::with_root(NO_ROUTE);
+        for (prefix, neighbour) in v6 {
+            trie6.insert(Ipv6Prefix::from(prefix), neighbour);
+        }
+        Self {
+            v4: trie4.compress(),
+            v6: trie6.compress(),
+        }
     }
 
     /// A default route and [`SEEDED_PREFIXES`] more in each family; the same seed gives the
     /// same table.
-    ///
-    /// Every gateway has a table in memory of its own. What it is made from is kept for the
-    /// next gateway with the same seed: drawing and cutting take longer than all else that
-    /// opening a path does.
     pub fn seeded(seed: u64) -> Self {
-        thread_local! {
-            static LAST: RefCell<Option<(u64, Tries)>> = const { RefCell::new(None) };
-        }
-        LAST.with_borrow_mut(|last| {
-            let tries = match last.take() {
-                Some((of, tries)) if of == seed => tries,
-                _ => {
-                    let (v4, v6) = seeded_prefixes(seed);
-                    Tries::new(v4, v6)
-                }
-            };
-            let routes = Self::compressed(tries.clone());
-            *last = Some((seed, tries));
-            routes
-        })
-    }
-
-    fn compressed(tries: Tries) -> Self {
-        Self {
-            v4: tries.v4.compress(),
-            v6: tries.v6.compress(),
-        }
+        let (v4, v6) = seeded_prefixes(seed);
+        Self::new(v4, v6)
     }
 
     /// The neighbour that leads to an IPv4 address.
@@ -80,32 +66,6 @@ impl Routes {
     pub fn next_hop_v6(&self, destination: u128) -> Option<u32> {
         let (_, &neighbour) = self.v6.lookup(&Ipv6Addr::from_bits(destination));
         (neighbour != NO_ROUTE).then_some(neighbour)
-    }
-}
-
-/// Both families' routes while they are put together.
-#[derive(Clone)]
-struct Tries {
-    v4: RTrieMap<Ipv4Prefix, u32>,
-    v6: RTrieMap<Ipv6Prefix, u32>,
-}
-
-impl Tries {
-    fn new(
-        v4: impl IntoIterator<Item = Route<Ipv4Net>>,
-        v6: impl IntoIterator<Item = Route<Ipv6Net>>,
-    ) -> Self {
-        let mut tries = Self {
-            v4: RTrieMap::with_root(NO_ROUTE),
-            v6: RTrieMap::with_root(NO_ROUTE),
-        };
-        for (prefix, neighbour) in disjoint(v4) {
-            tries.v4.insert(Ipv4Prefix::from(prefix), neighbour);
-        }
-        for (prefix, neighbour) in v6 {
-            tries.v6.insert(Ipv6Prefix::from(prefix), neighbour);
-        }
-        tries
     }
 }
 

@@ -51,7 +51,7 @@ impl<C: Cipher> PacketPath for Bare<C> {
     fn send(&mut self, burst: &mut [Frame<'_>]) {
         for burst in burst.chunks_mut(self.jobs.len().max(1)) {
             let mut count = 0;
-            for (at, frame) in burst.iter_mut().enumerate() {
+            for (at, frame) in burst.iter_mut().enumerate().filter(|(_, f)| f.is_carried()) {
                 let tail = tail_bytes(frame.len());
                 match (
                     self.outbound.next_sequence(),

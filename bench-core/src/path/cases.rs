@@ -101,6 +101,7 @@ fn open_bare<C: Cipher + 'static>(setup: &Setup) -> Result<Box<dyn PacketPath>, 
     Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
 }
 
+#[allow(clippy::unnecessary_wraps)] // the field of a case has this type
 fn tunnel<C: Cipher>(setup: &Setup) -> Option<Tunnel> {
     let Keys { spi, key, salt } = keys(setup, C::KEY_BYTES);
     Some(Tunnel {

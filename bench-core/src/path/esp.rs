@@ -95,8 +95,8 @@ impl<C: Cipher> Sealer<C> {
         }
     }
 
-    /// Encapsulates and seals what the burst still carries. At most as many frames as the
-    /// set-up's burst.
+    /// Encapsulates and seals what the burst still carries, at most as many frames as the
+    /// set-up's burst; those beyond it are dropped as [`Reason::NoRoom`].
     #[inline]
     pub fn seal(&mut self, burst: &mut [Frame<'_>]) {
         let mut jobs = 0;
@@ -105,15 +105,17 @@ impl<C: Cipher> Sealer<C> {
                 continue;
             }
             match self.encapsulate(frame) {
-                Ok(job) => {
-                    if let Some(place) = self.jobs.get_mut(jobs) {
+                Ok(job) => match self.jobs.get_mut(jobs) {
+                    Some(place) => {
                         *place = Job {
                             frame: at as u32,
                             ..job
                         };
                         jobs += 1;
                     }
-                }
+                    // What cannot be sealed must not leave.
+                    None => frame.drop_as(Reason::NoRoom),
+                },
                 Err(reason) => frame.drop_as(reason),
             }
         }
@@ -207,7 +209,8 @@ impl<C: Cipher> Opener<C> {
     }
 
     /// In the order of RFC 4303, 3.4: SPI, window, ICV, and only then the window moves and
-    /// anything inside is believed. At most as many frames as the set-up's burst.
+    /// anything inside is believed. At most as many frames as the set-up's burst; those beyond
+    /// it are dropped as [`Reason::NoRoom`].
     #[inline]
     pub fn open(&mut self, burst: &mut [Frame<'_>]) {
         let mut jobs = 0;
@@ -218,14 +221,17 @@ impl<C: Cipher> Opener<C> {
             match self.look(frame) {
                 Ok((job, pending)) => {
                     let places = self.jobs.get_mut(jobs).zip(self.pending.get_mut(jobs));
-                    if let Some((job_place, pending_place)) = places {
-                        *job_place = Job {
-                            frame: at as u32,
-                            ..job
-                        };
-                        *pending_place = pending;
-                        jobs += 1;
-                    }
+                    let Some((job_place, pending_place)) = places else {
+                        // What cannot be opened must not go on.
+                        frame.drop_as(Reason::NoRoom);
+                        continue;
+                    };
+                    *job_place = Job {
+                        frame: at as u32,
+                        ..job
+                    };
+                    *pending_place = pending;
+                    jobs += 1;
                 }
                 Err(reason) => frame.drop_as(reason),
             }
@@ -263,7 +269,7 @@ impl<C: Cipher> Opener<C> {
             return Err(Reason::Truncated);
         }
         let text_len = frame.len() - text_start - ICV_BYTES;
-        if text_len % esp::ALIGNMENT != 0 {
+        if !text_len.is_multiple_of(esp::ALIGNMENT) {
             return Err(Reason::Truncated);
         }
         let front = frame.bytes().get(outer.header_bytes..text_start);

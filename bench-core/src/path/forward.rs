@@ -4,6 +4,8 @@
 //! hop (RFC 1812, 5.2; RFC 8200). Addresses are not judged: a packet from or to a multicast or
 //! loopback address is forwarded like any other, so that it is in the bill.
 
+use std::sync::Arc;
+
 use pnet::packet::Packet;
 use pnet::packet::ipv4::{Ipv4Packet, MutableIpv4Packet, checksum};
 use pnet::packet::ipv6::{Ipv6Packet, MutableIpv6Packet};
@@ -28,23 +30,26 @@ pub enum Rules {
 /// One gateway's forwarding. Also the first step of a tunnel's sender and the last of its
 /// receiver.
 pub struct Forwarder {
-    routes: Routes,
+    routes: Arc<Routes>,
     group: Option<SecurityGroup>,
 }
 
 impl Forwarder {
-    /// A gateway with the seeded routes of this set-up.
+    /// A gateway with this set-up's routes.
     pub fn new(setup: &Setup, rules: Rules) -> Self {
         let group = match rules {
             Rules::None => None,
             Rules::Default => Some(SecurityGroup::default_group(setup.seed)),
         };
-        Self::with(Routes::seeded(setup.seed), group)
+        Self::with(Arc::clone(&setup.routes), group)
     }
 
     /// A gateway with these routes and this group.
-    pub fn with(routes: Routes, group: Option<SecurityGroup>) -> Self {
-        Self { routes, group }
+    pub fn with(routes: impl Into<Arc<Routes>>, group: Option<SecurityGroup>) -> Self {
+        Self {
+            routes: routes.into(),
+            group,
+        }
     }
 
     /// Forwards one packet, in place, and notes the neighbour in [`Frame::next_hop`]. Octets

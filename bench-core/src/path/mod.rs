@@ -8,7 +8,10 @@ pub mod forward;
 pub use cases::{Case, CaseError, Kind, Tunnel, cases, find, keys};
 pub use forward::expected_after as reference;
 
+use std::sync::Arc;
+
 use crate::frame::Frame;
+use crate::net::routes::Routes;
 
 /// A way through a pair of gateways. Works on a burst; a burst of one is the per-packet case.
 ///
@@ -22,10 +25,12 @@ pub trait PacketPath {
 }
 
 /// What a path is built from, before the clock starts. The same set-up gives the same path.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Setup {
-    /// Seeds keys, salts, SPI and the prefixes of the route table.
+    /// Seeds keys, salts, SPIs and hashes; a fresh instance gets another one.
     pub seed: u64,
+    /// What every gateway routes by; shared, since making a table takes milliseconds.
+    pub routes: Arc<Routes>,
     /// Largest outer packet that does not count as [`Frame::over_mtu`].
     pub outer_mtu: usize,
     /// Size of the anti-replay window, in packets.
@@ -38,6 +43,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             seed: 1,
+            routes: Arc::new(Routes::seeded(1)),
             outer_mtu: 1500,
             replay_window: 64,
             burst: 32,

@@ -27,7 +27,8 @@ pub fn ethernet_file(frame_bytes: u16, frames: usize) -> tempfile::NamedTempFile
         network: Linktype::ETHERNET,
     };
     let mut bytes = header.to_vec_raw().expect("a header");
-    for (at, packet) in chunk.packets().cycle().take(frames).enumerate() {
+    let packets: Vec<&[u8]> = chunk.packets().collect();
+    for (at, packet) in packets.into_iter().cycle().take(frames).enumerate() {
         let mut data = vec![0x02; 12];
         data.extend([0x08, 0x00]);
         data.extend(packet);

@@ -10,6 +10,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::{self, Clock};
+use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
@@ -87,6 +88,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 pub fn setup(selection: &Selection) -> Setup {
     Setup {
         seed: selection.seed,
+        routes: Arc::new(Routes::seeded(selection.seed)),
         replay_window: selection.replay_window,
         burst: usize::from(selection.burst),
         ..Setup::default()
@@ -286,12 +288,12 @@ impl Run<'_> {
         if interrupted && self.record.groups.is_empty() {
             return Err(Failure::Failed(UNMEASURED.to_owned()));
         }
-        self.record.state = if interrupted {
+        let state = if interrupted {
             "interrupted"
         } else {
             "complete"
-        }
-        .to_owned();
+        };
+        state.clone_into(&mut self.record.state);
         self.write()?;
         Drawn::of(&self.record)?.write(&self.options.out)?;
         let out = self.options.out.display();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use tunneltax_core::capture::Chunk;
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::{Case, PacketPath, Setup};
-use tunneltax_core::replay::{self, Lane, Proof};
+use tunneltax_core::proof::{self, Proof};
 use tunneltax_core::vectors;
 use tunneltax_core::workload::Workload;
 
@@ -113,9 +113,7 @@ fn prove(
     chunk: &Chunk,
 ) -> Result<Proof, Failure> {
     let workload = Workload::new(chunk.packets().collect());
-    Lane::open(case, setup, false)
-        .map_err(|why| why.to_string())
-        .and_then(|mut lane| replay::prove(&mut lane, &workload, setup.burst))
+    proof::prove(case, setup, &workload)
         .map_err(|why| {
             Failure::Failed(format!(
                 "{} on {}: {why}; this build must not be used; run `tunneltax verify --case {}` on fewer packets to find it",

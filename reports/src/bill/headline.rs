@@ -20,6 +20,8 @@ pub enum Span {
 pub struct Receipt {
     /// The case whose chain is billed, for a sentence.
     pub case: String,
+    /// hot or warm.
+    pub temperature: &'static str,
     /// The workloads.
     pub workloads: Vec<String>,
     /// Items: name, and an amount for each workload.
@@ -55,7 +57,7 @@ pub fn sentences(bill: &Bill<'_>) -> Vec<Vec<Span>> {
 pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     let flagship = bill.flagship()?;
     let top = top_line(flagship)?;
-    let groups = receipt_groups(bill, flagship);
+    let groups = receipt_groups(bill);
     let chain = flagship.chain(top);
     let measured = |group: &&GroupBill<'_>, key: &str, cell: &dyn Fn(&Measured<'_>) -> Cell| {
         group.line(key).map_or(Cell::Blank, |line| {
@@ -72,8 +74,8 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
         .iter()
         .map(|line| {
             let cells = row(&line.case.key, &|measured| match measured.step {
-                Some(step) => amount(step.sum),
-                None => figure(&measured.figures.sum_ns),
+                Some(step) => Cell::difference(step.sum),
+                None => Cell::estimate(&measured.figures.sum_ns),
             });
             (item(line), cells)
         })
@@ -87,9 +89,10 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     };
     Some(Receipt {
         case: top.case.spoken(),
+        temperature: flagship.temperature(),
         workloads: groups.iter().map(|group| group.title()).collect(),
         items,
-        total: row(key, &|measured| figure(&measured.figures.sum_ns)),
+        total: row(key, &|measured| Cell::estimate(&measured.figures.sum_ns)),
         below: vec![
             (
                 format!("times {ground}"),
@@ -111,10 +114,11 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     })
 }
 
-fn receipt_groups<'b, 'r>(
-    bill: &'b Bill<'r>,
-    flagship: &'b GroupBill<'r>,
-) -> Vec<&'b GroupBill<'r>> {
+/// The few workloads that stand for the run.
+pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
+    let Some(flagship) = bill.flagship() else {
+        return Vec::new();
+    };
     let at = flagship.group.temperature;
     let sizes = bill.of(&[WorkloadKind::Size], at);
     let mixes = bill.of(&[WorkloadKind::Mix], at);
@@ -137,7 +141,7 @@ fn top_line<'b, 'r>(group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
         .lines
         .iter()
         .filter(|line| line.outcome.is_ok())
-        .map(|line| line.depth())
+        .map(Line::depth)
         .max()?;
     group
         .lines
@@ -297,16 +301,4 @@ fn spoken_step(step: Difference) -> String {
 
 fn short(ns: f64) -> String {
     estimate(ns, None, Room::Tight)
-}
-
-fn amount(step: Difference) -> Cell {
-    match step {
-        Difference::Told { mean, half } => Cell::Estimate(mean, Some(half)),
-        Difference::Below(bound) => Cell::Below(bound),
-        Difference::CannotTell => Cell::CannotTell,
-    }
-}
-
-fn figure(estimate: &crate::stats::Estimate) -> Cell {
-    mean(estimate).map_or(Cell::Blank, |mean| Cell::Estimate(mean, half(estimate)))
 }

@@ -61,21 +61,26 @@ impl Latency {
         Some(self.stamped_ns - stamping - self.burst_ns).filter(|ns| ns.is_finite())
     }
 
-    /// The distribution as a curve: (log10 of 1 / (1 − p), ns), from the median's side to the
-    /// largest value, at most a few hundred points.
+    /// The distribution as a curve: (log10 of 1 / (1 − p), ns), up to the largest value; so many
+    /// points a decade, however many packets there are.
     pub fn curve(&self) -> Vec<(f64, f64)> {
-        const POINTS_A_DECADE: u32 = 40;
-        let total = self.histogram.len() as f64;
-        let end = total.max(1.0).log10();
-        let steps = (end * f64::from(POINTS_A_DECADE)).ceil() as u32;
-        let mut curve: Vec<(f64, f64)> = (0..=steps)
-            .map(|step| f64::from(step) / f64::from(POINTS_A_DECADE))
-            .map(|x| x.min(end))
-            .map(|x| {
-                let quantile = 1.0 - 10_f64.powf(-x);
-                (x, self.histogram.value_at_quantile(quantile).max(1) as f64)
-            })
-            .collect();
+        const POINTS_A_DECADE: f64 = 40.0;
+        let packets = self.histogram.len() as f64;
+        let end = packets.max(1.0).log10();
+        let mut curve = Vec::new();
+        let mut seen = 0.0;
+        for value in self.histogram.iter_recorded() {
+            seen += value.count_since_last_iteration() as f64;
+            let ns = value.value_iterated_to().max(1) as f64;
+            // every point whose share of the packets has now been seen
+            loop {
+                let x = curve.len() as f64 / POINTS_A_DECADE;
+                if x > end || (1.0 - 10_f64.powf(-x)) * packets > seen {
+                    break;
+                }
+                curve.push((x, ns));
+            }
+        }
         curve.push((end, self.histogram.max().max(1) as f64));
         curve
     }

@@ -1,11 +1,8 @@
 //! The tables that all renderers share. A cell keeps its figure, so that each renderer can give
 //! it the room it has.
 
-use super::{
-    Bill, Difference, GroupBill, Latency, Line, Measured, PERCENTILES, bytes, count, half, mean,
-    three,
-};
-use crate::record::{Record, Temperature, WorkloadKind};
+use super::{Bill, Difference, GroupBill, Line, half, mean, three};
+use crate::record::{Record, Temperature};
 
 /// A table: a column of labels, then cells.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +72,7 @@ pub enum Matrix {
 }
 
 impl Cell {
-    fn difference(difference: Difference) -> Self {
+    pub(super) fn difference(difference: Difference) -> Self {
         match difference {
             Difference::Told { mean, half } => Self::Estimate(mean, Some(half)),
             Difference::Below(bound) => Self::Below(bound),
@@ -83,11 +80,11 @@ impl Cell {
         }
     }
 
-    fn estimate(estimate: &crate::stats::Estimate) -> Self {
+    pub(super) fn estimate(estimate: &crate::stats::Estimate) -> Self {
         mean(estimate).map_or(Self::Blank, |mean| Self::Estimate(mean, half(estimate)))
     }
 
-    fn number(value: Option<f64>, form: impl Fn(f64) -> String) -> Self {
+    pub(super) fn number(value: Option<f64>, form: impl Fn(f64) -> String) -> Self {
         value.map_or(Self::Blank, |value| Self::Number(form(value)))
     }
 }
@@ -150,15 +147,16 @@ fn matrix_cells(groups: &[&GroupBill<'_>], key: &str, shows: Matrix) -> Vec<Cell
     cells
 }
 
-struct Slot {
-    label: String,
-    kind: RowKind,
-    key: Option<String>,
+/// A row before it has cells.
+pub(super) struct Slot {
+    pub label: String,
+    pub kind: RowKind,
+    pub key: Option<String>,
 }
 
 /// The rows of a table of cases: libraries stand under their cipher. Rows that show steps are
 /// called by their step, where only one case takes it; rows that show whole packets, by the case.
-fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) -> Vec<Slot> {
+pub(super) fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) -> Vec<Slot> {
     let mut lines: Vec<&Line<'_>> = Vec::new();
     for line in groups.iter().flat_map(|group| &group.lines) {
         if !lines.iter().any(|seen| seen.case.key == line.case.key) {
@@ -224,187 +222,6 @@ fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) -> Vec<Slot> 
 fn sole(line: &Line<'_>, lines: &[&Line<'_>]) -> bool {
     let same = |other: &&&Line<'_>| other.case.library.is_none() && other.step == line.step;
     lines.iter().filter(same).count() == 1
-}
-
-/// Everything that was measured of one group, but for single packets.
-pub fn full(group: &GroupBill<'_>) -> Table {
-    let ground = group.lines.iter().find(|line| line.depth() == 0);
-    let times = format!("× {}", ground.map_or("ground", |line| &line.case.id));
-    let heads = [
-        "case", "send", "receive", "both", "step", "tells", &times, "Gbit/s", "Mpps", "+ bytes",
-        "over MTU", "dropped", "clock %",
-    ];
-    let rows = group
-        .lines
-        .iter()
-        .map(|line| {
-            let (kind, cells) = match &line.outcome {
-                Ok(measured) => (RowKind::Plain, full_cells(measured)),
-                Err(message) => (RowKind::Failed(message.clone()), Vec::new()),
-            };
-            Row {
-                label: line.case.id.clone(),
-                kind,
-                cells,
-            }
-        })
-        .collect();
-    Table {
-        title: format!("{}, {}", group.title(), group.temperature()),
-        note: circumstances(group),
-        head: heads.map(str::to_owned).to_vec(),
-        rows,
-    }
-}
-
-/// The same rows with short labels, libraries under their cipher: where room is tight.
-pub fn under_headings(record: &Record, group: &GroupBill<'_>, table: &Table) -> Table {
-    let rows = layout(record, &[group], false)
-        .into_iter()
-        .filter_map(|slot| match slot.key {
-            None => Some(Row {
-                label: slot.label,
-                kind: slot.kind,
-                cells: Vec::new(),
-            }),
-            Some(key) => {
-                let id = &group.line(&key)?.case.id;
-                let row = table.rows.iter().find(|row| row.label == *id)?;
-                let kind = match &row.kind {
-                    RowKind::Failed(message) => RowKind::Failed(format!("{id}: {message}")),
-                    _ => slot.kind,
-                };
-                Some(Row {
-                    label: slot.label,
-                    kind,
-                    cells: row.cells.clone(),
-                })
-            }
-        })
-        .collect();
-    Table {
-        rows,
-        ..table.clone()
-    }
-}
-
-fn full_cells(measured: &Measured<'_>) -> Vec<Cell> {
-    let figures = measured.figures;
-    let work = &figures.work;
-    let drops = super::aside::reasons(&work.drops);
-    let clock = figures
-        .clock_share_percent
-        .into_iter()
-        .fold(f64::NAN, f64::max);
-    vec![
-        Cell::estimate(&figures.send_ns),
-        Cell::estimate(&figures.receive_ns),
-        Cell::estimate(&figures.sum_ns),
-        measured
-            .step
-            .map_or(Cell::Blank, |step| Cell::difference(step.sum)),
-        measured.smallest_ns.map_or(Cell::Blank, Cell::Bound),
-        measured
-            .ratio
-            .map_or(Cell::Blank, |(mean, half)| Cell::Estimate(mean, half)),
-        Cell::number(measured.rate.map(|rate| rate.gigabits), three),
-        Cell::number(measured.rate.map(|rate| rate.megapackets), three),
-        Cell::number(measured.added_bytes, bytes),
-        Cell::Number(count(work.over_mtu)),
-        if drops.is_empty() {
-            Cell::Number("0".to_owned())
-        } else {
-            Cell::Text(drops)
-        },
-        Cell::number(Some(clock).filter(|share| share.is_finite()), three),
-    ]
-}
-
-/// The circumstances of a group, in a line.
-fn circumstances(group: &GroupBill<'_>) -> String {
-    let of = group.group;
-    let kind = match of.kind {
-        WorkloadKind::Size => "packets of one size",
-        WorkloadKind::Mix => "packets of a mix",
-        WorkloadKind::Capture => "packets in the order of the capture",
-        WorkloadKind::Class => "packets of one size class, grouped into bursts of their own",
-    };
-    let mut line = format!(
-        "ns a packet; {} {kind}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",
-        count(of.packets),
-        bytes(of.mean_inner_bytes),
-        of.burst,
-        of.packets_per_reading,
-        of.instances,
-        of.rounds,
-    );
-    if of.anchor_ghz.is_finite() && of.anchor_ghz > 0.0 {
-        line.push_str(&format!("; core at {} GHz", three(of.anchor_ghz)));
-    }
-    line
-}
-
-/// Single packets of one group, ns: percentiles, and how stamps and burst totals agree.
-/// `None` where nothing was stamped.
-pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
-    let mut head = vec!["case".to_owned()];
-    head.extend(PERCENTILES.iter().map(|(_, name)| (*name).to_owned()));
-    head.extend(["max", "stamped", "stamping", "bursts", "left over"].map(str::to_owned));
-    let mut rows = Vec::new();
-    type Pick = for<'a, 'r> fn(&'a Measured<'r>) -> Option<&'a Latency>;
-    let directions: [(&str, Pick); 2] = [
-        ("send", |m| m.send.as_ref()),
-        ("receive", |m| m.receive.as_ref()),
-    ];
-    for (direction, pick) in directions {
-        rows.push(Row {
-            label: direction.to_owned(),
-            kind: RowKind::Heading,
-            cells: Vec::new(),
-        });
-        let before = rows.len();
-        for line in &group.lines {
-            if let Some((measured, latency)) = line.measured().and_then(|m| Some((m, pick(m)?))) {
-                rows.push(Row {
-                    label: line.case.id.clone(),
-                    kind: RowKind::Inner,
-                    cells: latency_cells(latency, measured.smallest_ns),
-                });
-            }
-        }
-        if rows.len() == before {
-            rows.pop();
-        }
-    }
-    (!rows.is_empty()).then(|| Table {
-        title: format!("Single packets, {}, {}", group.title(), group.temperature()),
-        note: "service time of single packets, ns, the stamp included".to_owned(),
-        head,
-        rows,
-    })
-}
-
-fn latency_cells(latency: &Latency, smallest_ns: Option<f64>) -> Vec<Cell> {
-    let left_over = match (latency.left_over_ns(), smallest_ns) {
-        (Some(ns), Some(smallest)) if ns.abs() < smallest => Cell::Below(smallest),
-        (Some(ns), _) => Cell::Estimate(ns, None),
-        (None, _) => Cell::Blank,
-    };
-    let mut cells: Vec<Cell> = latency
-        .percentiles_ns()
-        .iter()
-        .map(|ns| Cell::Number(count(*ns)))
-        .collect();
-    cells.push(Cell::Number(count(latency.histogram.max())));
-    cells.push(Cell::Estimate(latency.stamped_ns, None));
-    cells.push(
-        latency
-            .stamping_ns
-            .map_or(Cell::Blank, |(mean, half)| Cell::Estimate(mean, half)),
-    );
-    cells.push(Cell::Estimate(latency.burst_ns, None));
-    cells.push(left_over);
-    cells
 }
 
 /// Both temperatures, in the order of reports.

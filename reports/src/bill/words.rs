@@ -93,17 +93,6 @@ pub fn count(value: u64) -> String {
     out
 }
 
-/// Nanoseconds in the unit that suits them: `840 ns`, `12.3 µs`, `1.20 ms`.
-pub fn duration(ns: u64) -> String {
-    let value = ns as f64;
-    match ns {
-        0..10_000 => format!("{} ns", count(ns)),
-        10_000..10_000_000 => format!("{} µs", three(value / 1e3)),
-        10_000_000..10_000_000_000 => format!("{} ms", three(value / 1e6)),
-        _ => format!("{} s", three(value / 1e9)),
-    }
-}
-
 /// A mean number of bytes: whole where it is.
 pub fn bytes(value: f64) -> String {
     if !value.is_finite() {
@@ -159,7 +148,7 @@ fn signed(value: f64, digits: usize) -> String {
 }
 
 fn at_least(value: f64, digits: usize) -> String {
-    let scale = 10_f64.powi(digits as i32);
+    let scale = [1.0, 10.0, 100.0].get(digits).copied().unwrap_or(1e3);
     let up = (value.abs() * scale - 1e-9).ceil().max(1.0) / scale;
     format!("{up:.digits$}")
 }

@@ -34,7 +34,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
         .iter()
         .map(|remark| escape(remark))
         .collect();
-    bullets(&mut out, "To be said", &said);
+    bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
     details(&mut out, &bill);
     for table in [bill::left_out(record), bill::null_gates(&bill)]

@@ -44,7 +44,7 @@ impl Paint {
     }
 
     /// Marks a figure in running text; a short one stays on one line.
-    pub fn mark(self, figure: &str) -> String {
+    pub fn mark(figure: &str) -> String {
         let glued = if figure.chars().count() > 16 {
             figure.replace(' ', &format!("{FIGURE_END} {FIGURE_START}"))
         } else {

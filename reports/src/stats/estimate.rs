@@ -40,8 +40,8 @@ impl Estimate {
     }
 }
 
-/// Smallest true difference that a two-sided test at [`CONFIDENCE`] over as many instances
-/// tells with [`POWER`], from the spread of comparisons that have none (A/A). In the unit of
+/// Smallest true difference that a two-sided test at 95 % confidence over as many instances
+/// tells with power 95 %, from the spread of comparisons that have none (A/A). In the unit of
 /// the instances. The usual normal-theory sum of the two t quantiles.
 pub fn smallest_difference(null: &[f64]) -> Option<f64> {
     let deviation = mean_and_deviation(null)?.1?;

@@ -1,0 +1,87 @@
+//! Proof of the work: one untimed walk over a workload, every packet compared with the
+//! reference, every drop with its reason. A case that fails it has no result.
+
+use crate::fate::{DropCounts, Fate, Reason};
+use crate::frame::Arena;
+use crate::path::{Case, Setup};
+use crate::workload::Workload;
+
+/// One walk over a workload, exact: what came in, what was sent, what was dropped.
+#[derive(Clone, Default)]
+pub struct Proof {
+    /// Packets handed in.
+    pub packets: u64,
+    /// Bytes handed in.
+    pub inner_bytes: u64,
+    /// Bytes sent.
+    pub wire_bytes: u64,
+    /// Packets longer than the outer MTU when sent.
+    pub over_mtu: u64,
+    /// Dropped by the near or the far gateway.
+    pub drops: DropCounts,
+    /// Packets compared byte by byte with what must come out.
+    pub verified: u64,
+    /// By packet: came out at the far end.
+    pub carried: Vec<bool>,
+}
+
+/// Why a case has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Disproof {
+    /// It cannot be opened.
+    #[error("{0}")]
+    NotOpened(#[from] crate::path::CaseError),
+    /// A packet is longer than the frames of the walk.
+    #[error("packet {0} does not fit its frame")]
+    DoesNotFit(u64),
+    /// What came out is not what went in, forwarded.
+    #[error("round trip wrong: packet {0} came out different")]
+    Different(u64),
+    /// The tunnel lost a packet that no gateway had a reason to drop.
+    #[error("round trip wrong: packet {packet} was dropped as {}", reason.name())]
+    Lost {
+        /// Position in the workload, from 0.
+        packet: u64,
+        /// What the path said.
+        reason: Reason,
+    },
+}
+
+/// Opens a case afresh and walks over the whole workload once.
+pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proof, Disproof> {
+    let mut path = (case.open)(setup)?;
+    let burst = setup.burst.max(1);
+    let mut arena = Arena::new(burst, case.headroom, workload.longest(), case.tailroom);
+    let mut frames = arena.frames();
+    let mut proof = Proof::default();
+    let packets: Vec<&[u8]> = workload.iter().collect();
+    for packets in packets.chunks(burst) {
+        let frames = &mut frames[..packets.len()];
+        for (frame, packet) in frames.iter_mut().zip(packets) {
+            if !frame.load(packet) {
+                return Err(Disproof::DoesNotFit(proof.packets));
+            }
+        }
+        path.send(frames);
+        for frame in frames.iter().filter(|f| f.is_carried()) {
+            proof.wire_bytes += frame.len() as u64;
+            proof.over_mtu += u64::from(frame.over_mtu);
+        }
+        path.receive(frames);
+        for (frame, packet) in frames.iter().zip(packets) {
+            let at = proof.packets;
+            match frame.fate {
+                Fate::Dropped(reason) if reason.is_forwarding() => proof.drops.add(reason),
+                Fate::Dropped(reason) => return Err(Disproof::Lost { packet: at, reason }),
+                Fate::Carried if frame.bytes() == workload.expected(case.hops, at as usize) => {
+                    proof.verified += 1;
+                }
+                Fate::Carried => return Err(Disproof::Different(at)),
+            }
+            proof.packets += 1;
+            proof.inner_bytes += packet.len() as u64;
+            proof.carried.push(frame.is_carried());
+        }
+    }
+    Ok(proof)
+}

@@ -1,0 +1,197 @@
+//! The list of cases: what its ids promise, and that each of them works.
+
+mod ciphers;
+mod packets;
+
+use std::collections::BTreeSet;
+
+use ciphers::{CIPHERS, Visit, every_cipher_and_none, name};
+use packets::{A, A6, B, B6, udp4, udp6};
+use tunneltax_core::cipher::Cipher;
+use tunneltax_core::fate::Fate;
+use tunneltax_core::frame::Arena;
+use tunneltax_core::path::{Case, Kind, Setup, cases, find, reference};
+
+#[test]
+fn ids_are_unique_found_and_safe_in_a_glob() {
+    let ids: BTreeSet<&str> = cases().iter().map(|case| case.id).collect();
+    assert_eq!(ids.len(), cases().len());
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-/@".contains(c);
+    for case in cases() {
+        assert!(case.id.chars().all(plain), "{}", case.id);
+        assert!(case.id.starts_with(|c: char| c.is_ascii_lowercase()));
+        assert_eq!(find(case.id).map(|found| found.title), Some(case.title));
+        assert!(!case.title.is_empty() && !case.step.is_empty() && !case.stages.is_empty());
+    }
+    let titles: BTreeSet<&str> = cases().iter().map(|case| case.title).collect();
+    assert_eq!(titles.len(), cases().len());
+    for unknown in ["", "esp", "esp/", "ESP/none", "esp/aes-256-gcm", "esp/*"] {
+        assert!(find(unknown).is_none(), "{unknown}");
+    }
+}
+
+#[test]
+fn a_step_adds_its_last_stage_to_a_case_above_it() {
+    for (at, case) in cases().iter().enumerate() {
+        let Some(below) = case.step_of else {
+            continue;
+        };
+        let place = cases().iter().position(|other| other.id == below);
+        assert!(place.is_some_and(|place| place < at), "{}", case.id);
+        let below = find(below).unwrap();
+        let (_, shared) = case.stages.split_last().unwrap();
+        assert_eq!(shared, below.stages, "{}", case.id);
+        assert_eq!((case.kind, below.kind), (Kind::Bill, Kind::Bill));
+        assert_eq!(case.hops, below.hops, "{}", case.id);
+    }
+    let steps = cases().iter().filter(|case| case.step_of.is_some()).count();
+    assert_eq!(steps, 7);
+}
+
+#[test]
+fn an_id_names_its_algorithm_and_library() {
+    for case in cases() {
+        let (path, rest) = case.id.split_once('/').unwrap_or((case.id, ""));
+        let named = rest.split_once('@');
+        assert_eq!(case.algorithm.zip(case.library), named, "{}", case.id);
+        assert_eq!(case.algorithm.is_some(), case.library.is_some());
+        // A library stands in an id exactly where a cipher works.
+        assert_eq!(
+            case.stages.contains(&"seal"),
+            named.is_some(),
+            "{}",
+            case.id
+        );
+        let sealed = path == "esp" && named.is_some();
+        assert_eq!((case.tunnel)(&Setup::default()).is_some(), sealed);
+        let kind = match (path, rest) {
+            ("forward", "") | ("esp", _) => Kind::Bill,
+            _ => Kind::Yardstick,
+        };
+        assert_eq!(case.kind, kind, "{}", case.id);
+    }
+}
+
+/// Every cipher of this build with a 256-bit key is on the bill, and has its yardstick.
+#[test]
+fn no_cipher_is_forgotten() {
+    struct Listed(usize);
+    impl Visit for Listed {
+        fn visit<C: Cipher>(&mut self) {
+            if C::KEY_BYTES == 32 && !C::LIBRARY.is_empty() {
+                assert!(find(&format!("esp/{}", name::<C>())).is_some());
+                assert!(find(&format!("bare/{}", name::<C>())).is_some());
+                self.0 += 1;
+            }
+        }
+    }
+    let mut listed = Listed(0);
+    every_cipher_and_none(&mut listed);
+    let with = |path| cases().iter().filter(move |case| case.id.starts_with(path));
+    assert_eq!(with("bare/").count(), listed.0);
+    assert_eq!(with("esp/").count(), listed.0 + 1);
+}
+
+#[test]
+fn a_wrong_key_length_is_refused_in_a_sentence() {
+    struct Lengths(usize);
+    impl Visit for Lengths {
+        fn visit<C: Cipher>(&mut self) {
+            for given in (0..=64).filter(|&given| given != C::KEY_BYTES) {
+                let refused = C::new(&vec![7; given]).err().map(|why| why.to_string());
+                let cipher = name::<C>();
+                let expected = format!(
+                    "{} takes a key of {} octets, not {given}",
+                    cipher.trim_end_matches('@'),
+                    C::KEY_BYTES
+                );
+                assert_eq!(refused, Some(expected));
+            }
+            assert!(C::new(&vec![7; C::KEY_BYTES]).is_ok());
+            self.0 += 1;
+        }
+    }
+    let mut lengths = Lengths(0);
+    every_cipher_and_none(&mut lengths);
+    assert_eq!(lengths.0, CIPHERS + 1);
+}
+
+fn round_trip(case: &Case, setup: &Setup, packet: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let mut path = (case.open)(setup).unwrap();
+    let mut arena = Arena::new(1, case.headroom, packet.len(), case.tailroom);
+    let mut burst = arena.frames();
+    assert!(burst[0].load(packet));
+    path.send(&mut burst);
+    let sent = burst[0].bytes().to_vec();
+    path.receive(&mut burst);
+    assert_eq!(burst[0].fate, Fate::Carried, "{}", case.id);
+    (sent, burst[0].bytes().to_vec())
+}
+
+#[test]
+fn every_case_opens_and_carries_a_packet() {
+    let packets = [
+        udp4((A, 5000), (B, 53), &[0x5a; 100]),
+        udp6((A6, 5000), (B6, 53), &[0x5a; 100]),
+    ];
+    for case in cases() {
+        for packet in &packets {
+            let (sent, received) = round_trip(case, &Setup::default(), packet);
+            assert_eq!(
+                received,
+                reference(case.hops, packet).unwrap(),
+                "{}",
+                case.id
+            );
+            assert_eq!(sent.len(), packet.len() + (case.added_bytes)(packet.len()));
+            // A case that names a cipher shows nothing of the payload.
+            let payload_seen = sent.windows(16).any(|octets| octets == [0x5a; 16]);
+            assert_eq!(payload_seen, case.library.is_none(), "{}", case.id);
+        }
+    }
+}
+
+#[test]
+fn the_seed_decides_what_is_sent() {
+    let packet = udp4((A, 5000), (B, 53), &[0x5a; 100]);
+    for case in cases() {
+        let with = |seed| {
+            let setup = Setup {
+                seed,
+                ..Setup::default()
+            };
+            round_trip(case, &setup, &packet).0
+        };
+        assert_eq!(with(1), with(1), "{}", case.id);
+        let keyed = case
+            .stages
+            .iter()
+            .any(|s| ["encapsulate", "seal"].contains(s));
+        assert_eq!(with(1) != with(2), keyed, "{}", case.id);
+    }
+}
+
+/// A path is held to its promise that a frame which is already dropped is passed over, and
+/// that the frames around it are carried all the same.
+#[test]
+fn a_dropped_frame_is_passed_over() {
+    use tunneltax_core::fate::Reason;
+    let packet = udp4((A, 5000), (B, 53), &[0x5a; 100]);
+    for case in cases() {
+        let mut path = (case.open)(&Setup::default()).unwrap();
+        let mut arena = Arena::new(3, case.headroom, packet.len(), case.tailroom);
+        let mut burst = arena.frames();
+        for _ in 0..3 {
+            for frame in &mut burst {
+                assert!(frame.load(&packet));
+            }
+            burst[1].drop_as(Reason::Denied);
+            path.send(&mut burst);
+            assert_eq!(burst[1].bytes(), packet, "{}", case.id);
+            path.receive(&mut burst);
+            let fates = [Fate::Carried, Fate::Dropped(Reason::Denied), Fate::Carried];
+            assert!(burst.iter().map(|f| f.fate).eq(fates), "{}", case.id);
+            assert_eq!(burst[1].bytes(), packet, "{}", case.id);
+        }
+    }
+}

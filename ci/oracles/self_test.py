@@ -1,0 +1,158 @@
+"""Proves that the oracles can fail: each fault is put in alone, and each oracle must find it.
+
+The sender is scapy here, so that this needs no build of tunneltax.
+"""
+
+import json
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.utils import RawPcapWriter
+
+import seeded
+import with_scapy
+import with_tshark
+from sent import LINK_TYPE_RAW, SCHEMA, Sent, Wrong, flip, read_packets
+
+PACKETS = 12
+INNER_FILE = "sample.forward.pcap"
+SALT = bytes(range(200, 204))
+KEY = bytes(range(32))
+
+
+def run(check, oracles):
+    """Sends a sample, checks that it passes, then that every fault is found."""
+    for oracle in oracles:
+        with tempfile.TemporaryDirectory() as folder:
+            send(Path(folder))
+            check(Path(folder), [oracle])
+        for name, fault in FAULTS.items():
+            _must_fail(check, oracle, name, fault)
+        _must_miss_no_tampering(check, oracle)
+    return len(FAULTS) + 1
+
+
+def send(folder):
+    """A sample of both ciphers as `tunneltax verify --write` writes it."""
+    inner = [packet for packet, _ in zip(seeded.packets(), range(PACKETS))]
+    write(folder / INNER_FILE, inner)
+    rows = []
+    for algorithm in with_scapy.ALGORITHMS:
+        row = {
+            "capture": "sample",
+            "case": f"esp/{algorithm}@scapy",
+            "file": f"sample.{algorithm}.pcap",
+            "inner_file": INNER_FILE,
+            "packets": PACKETS,
+            "algorithm": algorithm,
+            "spi": "0x00010203",
+            "key": KEY.hex(),
+            "salt": SALT.hex(),
+            "source": "192.0.2.1",
+            "destination": "192.0.2.2",
+        }
+        rows.append(row)
+        write(folder / row["file"], [bytes(p) for p in _sealed(row, inner)])
+    (folder / "tunnels.json").write_text(json.dumps({"schema": SCHEMA, "sent": rows}))
+
+
+def _sealed(row, inner):
+    ends = {"source": row["source"], "destination": row["destination"]}
+    named = {key: row[key] for key in ("capture", "case", "algorithm")}
+    tunnel = Sent(
+        **named, **ends, spi=int(row["spi"], 16), key=KEY, salt=SALT, path=None, outer=[], inner=[]
+    )
+    sa = with_scapy.association(tunnel)
+    for packet in inner:
+        yield sa.encrypt((IP if packet[0] >> 4 == 4 else IPv6)(packet))
+
+
+def write(path, packets):
+    with RawPcapWriter(str(path), linktype=LINK_TYPE_RAW) as writer:
+        writer.write_header(None)
+        for packet in packets:
+            writer.write_packet(packet)
+
+
+def _change_rows(folder, change):
+    path = folder / "tunnels.json"
+    document = json.loads(path.read_text())
+    for row in document["sent"]:
+        row.update(change(row))
+    path.write_text(json.dumps(document))
+
+
+def _change_packets(folder, change):
+    for path in folder.glob("*.pcap"):
+        if path.name != INNER_FILE:
+            write(path, change(read_packets(path)))
+
+
+def _flip_inside(folder):
+    inner = read_packets(folder / INNER_FILE)
+    write(folder / INNER_FILE, [*inner[:-1], flip(inner[-1], len(inner[-1]) - 1)])
+
+
+def _lose(folder, file):
+    (folder / file).unlink()
+
+
+def _without(folder, algorithm):
+    path = folder / "tunnels.json"
+    document = json.loads(path.read_text())
+    document["sent"] = [row for row in document["sent"] if row["algorithm"] != algorithm]
+    path.write_text(json.dumps(document))
+
+
+def _nothing_sent(folder):
+    _change_rows(folder, lambda row: {"packets": 0})
+    for path in folder.glob("*.pcap"):
+        write(path, [])
+
+
+FAULTS = {
+    "a wrong key": lambda f: _change_rows(f, lambda _: {"key": KEY[::-1].hex()}),
+    "a wrong salt": lambda f: _change_rows(f, lambda _: {"salt": SALT[::-1].hex()}),
+    "no packets": _nothing_sent,
+    "a packet missing": lambda f: _change_packets(f, lambda sent: sent[:-1]),
+    "two packets swapped": lambda f: _change_packets(f, lambda s: [s[2], s[1], s[0], *s[3:]]),
+    "a packet sent twice": lambda f: _change_packets(f, lambda s: [s[0], s[0], *s[2:]]),
+    "a flipped bit": lambda f: _change_packets(f, lambda s: [flip(s[0], len(s[0]) - 1), *s[1:]]),
+    "another packet inside": _flip_inside,
+    "a count that is wrong": lambda f: _change_rows(f, lambda _: {"packets": PACKETS + 1}),
+    "a file missing": lambda f: _lose(f, INNER_FILE),
+    "tunnels.json missing": lambda f: _lose(f, "tunnels.json"),
+    "AES-256-GCM not sent": lambda f: _without(f, "aes-256-gcm"),
+    "ChaCha20-Poly1305 not sent": lambda f: _without(f, "chacha20-poly1305"),
+}
+
+
+def _must_fail(check, oracle, name, fault):
+    with tempfile.TemporaryDirectory() as folder:
+        send(Path(folder))
+        fault(Path(folder))
+        try:
+            check(Path(folder), [oracle])
+        except Wrong:
+            return
+    raise Wrong(f"self-test: {oracle.NAME} passed with {name}")
+
+
+def _must_miss_no_tampering(check, oracle):
+    """Packets that are handed over as tampered but are whole must be noticed, too."""
+
+    def untouched(outer):
+        return {"text": outer}
+
+    with tempfile.TemporaryDirectory() as folder:
+        send(Path(folder))
+        with mock.patch.object(with_scapy, "tampered", untouched):
+            with mock.patch.object(with_tshark, "tampered", untouched):
+                try:
+                    check(Path(folder), [oracle])
+                except Wrong:
+                    return
+    raise Wrong(f"self-test: {oracle.NAME} passed a tampered packet")

@@ -1,0 +1,129 @@
+"""What `tunneltax verify --write` wrote: pcap files of sent packets and `tunnels.json`.
+
+The rule of every check here: a packet is compared or the check fails. A message may name a
+capture, a case and a packet's position, never an address or a byte of a packet.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from scapy.error import Scapy_Exception
+from scapy.utils import RawPcapReader
+
+SCHEMA = "tunneltax-tunnels/1"
+LINK_TYPE_RAW = 101
+
+# RFC 4303, 2: SPI and sequence number, then what the cipher adds. RFC 4106 and RFC 7634: IV 8,
+# ICV 16. RFC 4303, 2.4: text, padding, pad length and next header end on 4 bytes.
+OUTER_IPV4_BYTES = 20
+ESP_HEADER_BYTES = 8
+IV_BYTES = 8
+TRAILER_BYTES = 2
+ICV_BYTES = 16
+
+
+class Wrong(Exception):
+    """A check did not hold; the message is one sentence for people."""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One capture as one case sent it, and what must be inside."""
+
+    capture: str
+    case: str
+    algorithm: str
+    spi: int
+    key: bytes
+    salt: bytes
+    source: str
+    destination: str
+    path: Path
+    outer: list
+    inner: list
+
+    @property
+    def name(self):
+        return f"{self.capture} through {self.case}"
+
+
+def read_packets(path):
+    """The packets of a pcap file with link type RAW."""
+    try:
+        with RawPcapReader(str(path)) as reader:
+            if reader.linktype != LINK_TYPE_RAW:
+                raise Wrong(f"{path.name} has link type {reader.linktype}, not {LINK_TYPE_RAW}")
+            return [bytes(packet) for packet, _ in reader]
+    except FileNotFoundError:
+        raise Wrong(f"{path.name} is named in tunnels.json but is not there") from None
+    except (Scapy_Exception, EOFError) as why:
+        raise Wrong(f"{path.name} is not a pcap file: {why}") from None
+
+
+def wire_bytes(inner_bytes):
+    """Length of the outer packet around an inner one."""
+    text = -(-(inner_bytes + TRAILER_BYTES) // 4) * 4
+    return OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES + text + ICV_BYTES
+
+
+def read_sent(folder):
+    """Every tunnel that was written to the folder, its files read and counted."""
+    path = folder / "tunnels.json"
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError) as why:
+        raise Wrong(f"{path.name} cannot be read: {why.__class__.__name__}") from None
+    if document.get("schema") != SCHEMA:
+        raise Wrong(f"{path.name} has schema {document.get('schema')!r}, this reads {SCHEMA!r}")
+    tunnels = [_one(folder, row) for row in document["sent"] if row["spi"] is not None]
+    if not tunnels:
+        raise Wrong(f"{path.name} names no tunnel")
+    return tunnels
+
+
+def _one(folder, row):
+    sent = Sent(
+        capture=row["capture"],
+        case=row["case"],
+        algorithm=row["algorithm"],
+        spi=int(row["spi"], 16),
+        key=bytes.fromhex(row["key"]),
+        salt=bytes.fromhex(row["salt"]),
+        source=row["source"],
+        destination=row["destination"],
+        path=folder / row["file"],
+        outer=read_packets(folder / row["file"]),
+        inner=read_packets(folder / row["inner_file"]),
+    )
+    counts = {row["packets"], len(sent.outer), len(sent.inner)}
+    if len(counts) != 1:
+        raise Wrong(
+            f"{sent.name}: tunnels.json says {row['packets']} packets, "
+            f"{len(sent.outer)} were sent around {len(sent.inner)}"
+        )
+    if counts == {0}:
+        raise Wrong(f"{sent.name}: no packet was sent")
+    for position, (outer, inner) in enumerate(zip(sent.outer, sent.inner)):
+        if len(outer) != wire_bytes(len(inner)):
+            raise Wrong(
+                f"{sent.name}: packet {position} has {len(outer)} bytes around {len(inner)}, "
+                f"not {wire_bytes(len(inner))}"
+            )
+    return sent
+
+
+def tampered(outer):
+    """Copies of a sent packet with one bit flipped, by the place of it."""
+    places = {
+        "sequence number": OUTER_IPV4_BYTES + ESP_HEADER_BYTES - 1,
+        "IV": OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES - 1,
+        "text": (OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES + len(outer) - ICV_BYTES) // 2,
+        "ICV": len(outer) - 1,
+    }
+    return {place: flip(outer, at) for place, at in places.items()}
+
+
+def flip(packet, at):
+    """The packet with the lowest bit of one byte flipped."""
+    return packet[:at] + bytes([packet[at] ^ 1]) + packet[at + 1 :]

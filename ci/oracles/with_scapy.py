@@ -1,0 +1,78 @@
+"""Opens every packet of both ciphers with scapy's ESP, which is Python over OpenSSL."""
+
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+
+from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
+from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
+
+from sent import Wrong, tampered
+
+NAME = "scapy"
+ALGORITHMS = {"aes-256-gcm": "AES-GCM", "chacha20-poly1305": "CHACHA20-POLY1305"}
+# Packets that a worker opens at a time.
+PIECE = 500
+
+# Only the outer headers are taken apart: what is inside is compared as bytes.
+for header in (IP, IPv6):
+    header.payload_guess = [guess for guess in header.payload_guess if guess[1] in (IP, IPv6, ESP)]
+
+
+def association(sent):
+    """The SA of a tunnel, for receiving."""
+    return SecurityAssociation(
+        ESP,
+        spi=sent.spi,
+        crypt_algo=ALGORITHMS[sent.algorithm],
+        crypt_key=sent.key + sent.salt,
+        tunnel_header=IP(src=sent.source, dst=sent.destination),
+    )
+
+
+def open_packet(sa, outer):
+    """The packet inside. Raises IPSecIntegrityError where the ICV is wrong."""
+    return bytes(sa.decrypt(IP(outer)))
+
+
+def check(sent):
+    """Every packet of a tunnel is opened and equals what entered it; returns their number."""
+    starts = range(0, len(sent.outer), PIECE)
+    pieces = [
+        replace(sent, outer=sent.outer[at : at + PIECE], inner=sent.inner[at : at + PIECE])
+        for at in starts
+    ]
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        opened = sum(pool.map(_check_piece, pieces, starts))
+    _refuses_tampered(sent)
+    return opened
+
+
+def _check_piece(sent, start):
+    sa = association(sent)
+    for position, (outer, inner) in enumerate(zip(sent.outer, sent.inner), start):
+        where = f"{sent.name}: packet {position}"
+        header = IP(outer)
+        if (header.src, header.dst, header.len) != (sent.source, sent.destination, len(outer)):
+            raise Wrong(f"{where} has an outer header that is not the tunnel's")
+        # RFC 4303, 3.3.3: the first packet of an SA has number 1.
+        if header[ESP].seq != position + 1:
+            raise Wrong(f"{where} has sequence number {header[ESP].seq}")
+        try:
+            same = open_packet(sa, outer) == inner
+        except IPSecIntegrityError:
+            raise Wrong(f"{where} has an ICV that scapy refuses") from None
+        if not same:
+            raise Wrong(f"{where}: what scapy finds inside is not what entered the tunnel")
+    return len(sent.outer)
+
+
+def _refuses_tampered(sent):
+    sa = association(sent)
+    for place, outer in tampered(sent.outer[-1]).items():
+        try:
+            open_packet(sa, outer)
+        except IPSecIntegrityError:
+            continue
+        raise Wrong(f"{sent.name}: scapy opened a packet with a bit of its {place} flipped")

@@ -1,0 +1,118 @@
+"""Opens every AES-GCM packet with tshark, which is C over libgcrypt.
+
+tshark knows no ChaCha20-Poly1305 in ESP and no extended sequence numbers. It runs with a
+configuration folder of its own, in which every protocol but the outer headers and ESP is off: a
+payload that another dissector stumbles over would lose the fields of the ICV.
+"""
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+from scapy.utils import RawPcapWriter
+
+from sent import LINK_TYPE_RAW, Wrong, tampered
+
+NAME = "tshark"
+# The obvious name, without the ICV's length, is accepted and silently decrypts nothing.
+ALGORITHMS = {"aes-256-gcm": "AES-GCM with 16 octet ICV [RFC4106]"}
+PROTOCOLS = {"frame", "raw", "ip", "esp"}
+# ESP inside ESP gives a field twice: the first is the outer one's.
+FIELDS = ("esp.sequence", "ip.checksum.status", "esp.icv_good", "esp.icv_bad", "esp.contained_data")
+SECONDS_MAX = 600
+TRUE = {"1", "True"}
+FALSE = {"0", "False"}
+
+
+def check(sent):
+    """Every packet of a tunnel is opened and equals what entered it; returns their number."""
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = _configure(Path(folder))
+        rows = _rows(sent, sent.path, configuration)
+        if len(rows) != len(sent.outer):
+            raise Wrong(f"{sent.name}: tshark shows {len(rows)} of {len(sent.outer)} packets")
+        for position, (row, inner) in enumerate(zip(rows, sent.inner)):
+            _check_row(f"{sent.name}: packet {position}", position, row, inner)
+        _refuses_tampered(sent, Path(folder) / "tampered.pcap", configuration)
+    return len(rows)
+
+
+def _check_row(where, position, row, inner):
+    sequence, checksum, good, bad, contained = row
+    if good not in TRUE or bad not in FALSE:
+        raise Wrong(f"{where} has an ICV that tshark does not find good")
+    if sequence != str(position + 1):
+        raise Wrong(f"{where} has sequence number {sequence}")
+    if checksum != "1":
+        raise Wrong(f"{where} has an outer header whose checksum tshark does not find good")
+    if bytes.fromhex(contained.replace(":", "")) != inner:
+        raise Wrong(f"{where}: what tshark finds inside is not what entered the tunnel")
+
+
+def _refuses_tampered(sent, path, configuration):
+    copies = tampered(sent.outer[-1])
+    with RawPcapWriter(str(path), linktype=LINK_TYPE_RAW) as writer:
+        writer.write_header(None)
+        for copy in copies.values():
+            writer.write_packet(copy)
+    rows = _rows(sent, path, configuration)
+    if len(rows) != len(copies):
+        raise Wrong(f"{sent.name}: tshark shows {len(rows)} of {len(copies)} tampered packets")
+    for place, (_, _, good, bad, _) in zip(copies, rows):
+        if good not in FALSE or bad not in TRUE:
+            raise Wrong(f"{sent.name}: tshark does not report a flipped bit of the {place}")
+
+
+def _configure(folder):
+    """A configuration folder with everything but `PROTOCOLS` disabled."""
+    environment = {**os.environ, "WIRESHARK_CONFIG_DIR": str(folder)}
+    known = _run(["-G", "protocols"], environment).splitlines()
+    names = {line.split("\t")[2] for line in known if line.count("\t") >= 2}
+    if missing := PROTOCOLS - names:
+        raise Wrong(f"tshark does not know {', '.join(sorted(missing))}")
+    (folder / "disabled_protos").write_text("\n".join(sorted(names - PROTOCOLS)) + "\n")
+    return environment
+
+
+def _rows(sent, path, environment):
+    """`FIELDS` of every packet of a file."""
+    fields = (
+        "IPv4",
+        sent.source,
+        sent.destination,
+        f"0x{sent.spi:08x}",
+        ALGORITHMS[sent.algorithm],
+        f"0x{(sent.key + sent.salt).hex()}",
+        "NULL",
+        "",
+    )
+    preferences = (
+        "esp.enable_encryption_decode:TRUE",
+        "esp.enable_authentication_check:TRUE",
+        "ip.check_checksum:TRUE",
+        "ip.defragment:FALSE",
+        "uat:esp_sa:" + ",".join(f'"{field}"' for field in fields),
+    )
+    arguments = ["-n", "-r", str(path), "-T", "fields", "-E", "occurrence=f"]
+    for preference in preferences:
+        arguments += ["-o", preference]
+    for field in FIELDS:
+        arguments += ["-e", field]
+    return [line.split("\t") for line in _run(arguments, environment).splitlines()]
+
+
+def _run(arguments, environment):
+    command = ["tshark", *arguments]
+    try:
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX
+        )
+    except FileNotFoundError:
+        raise Wrong("tshark is not installed; ci/install.sh does it") from None
+    except subprocess.TimeoutExpired:
+        raise Wrong(f"tshark took longer than {SECONDS_MAX} s") from None
+    if done.returncode != 0:
+        said = [line for line in done.stderr.splitlines() if not line.startswith("Running as")]
+        raise Wrong(f"tshark gave up with {done.returncode}: {' '.join(said[:1])}")
+    return done.stdout

@@ -1,0 +1,249 @@
+//! What all instances and chunks gave for one lane of a group: a case, or a twin of one.
+
+use tunneltax_core::latency::Latency;
+use tunneltax_core::path::Case;
+use tunneltax_core::proof::Proof;
+use tunneltax_core::replay::Samples;
+use tunneltax_reports::histogram;
+use tunneltax_reports::record::{Figures, NullGate, Paired, Row, Stamped, Work};
+use tunneltax_reports::stats::{Estimate, smallest_difference, stretch_mean};
+
+/// What all chunks gave for one lane: a case, or a twin of one.
+#[derive(Clone)]
+pub struct LaneSum {
+    /// The case.
+    pub case: &'static Case,
+    /// The lane that this one is a twin of.
+    pub twin_of: Option<usize>,
+    /// The lanes that this one is compared with.
+    pub against: Vec<usize>,
+    /// Why there is no result.
+    pub failed: Option<String>,
+    /// The work of one walk.
+    pub proof: Proof,
+    /// One sum an instance.
+    pub instances: Vec<InstanceSum>,
+    send_latency: Latency,
+    receive_latency: Latency,
+    clock_share: [f64; 2],
+}
+
+/// One instance's values, weighted by the packets of the chunks.
+#[derive(Clone, Default)]
+pub struct InstanceSum {
+    weight: f64,
+    values: Values,
+}
+
+/// The values of one instance, ns a packet.
+#[derive(Clone, Default)]
+pub struct Values {
+    halves: [f64; 2],
+    sum: f64,
+    stamping: [f64; 2],
+    against: Vec<[f64; 3]>,
+}
+
+/// The values of one instance; `None` where a reading is missing.
+pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
+    let mean = |readings: &[f64]| stretch_mean(readings, &mine.stretch);
+    let stamping = |readings: &[f64]| {
+        if readings.is_empty() {
+            Some(0.0)
+        } else {
+            mean(readings)
+        }
+    };
+    let sums = |s: &Samples| -> Vec<f64> {
+        s.send_ns
+            .iter()
+            .zip(&s.receive_ns)
+            .map(|(send, receive)| send + receive)
+            .collect()
+    };
+    let difference = |a: &[f64], b: &[f64]| -> Option<f64> {
+        let pairs: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+        mean(&pairs)
+    };
+    let my_sums = sums(mine);
+    let mut against = Vec::new();
+    for other in others {
+        against.push(match other {
+            Some(other) => [
+                difference(&mine.send_ns, &other.send_ns)?,
+                difference(&mine.receive_ns, &other.receive_ns)?,
+                difference(&my_sums, &sums(other))?,
+            ],
+            None => [f64::NAN; 3],
+        });
+    }
+    Some(Values {
+        halves: [mean(&mine.send_ns)?, mean(&mine.receive_ns)?],
+        sum: mean(&my_sums)?,
+        stamping: [
+            stamping(&mine.send_stamping_ns)?,
+            stamping(&mine.receive_stamping_ns)?,
+        ],
+        against,
+    })
+}
+
+impl LaneSum {
+    /// Nothing measured yet.
+    pub fn new(case: &'static Case, twin_of: Option<usize>, against: Vec<usize>) -> Self {
+        Self {
+            case,
+            twin_of,
+            against,
+            failed: None,
+            proof: Proof::default(),
+            instances: Vec::new(),
+            send_latency: Latency::default(),
+            receive_latency: Latency::default(),
+            clock_share: [0.0; 2],
+        }
+    }
+
+    /// Adds the walk over a chunk.
+    pub fn add_proof(&mut self, proof: &Proof) {
+        self.proof.packets += proof.packets;
+        self.proof.inner_bytes += proof.inner_bytes;
+        self.proof.wire_bytes += proof.wire_bytes;
+        self.proof.over_mtu += proof.over_mtu;
+        self.proof.verified += proof.verified;
+        self.proof.drops.merge(&proof.drops);
+    }
+
+    /// Adds what one instance measured on a chunk of so many packets.
+    pub fn add_instance(&mut self, instance: u32, values: Values, samples: &Samples, weight: f64) {
+        let at = instance as usize;
+        if self.instances.len() <= at {
+            self.instances.resize(at + 1, InstanceSum::default());
+        }
+        self.instances[at].add(values, weight);
+        self.send_latency.merge(&samples.send_latency);
+        self.receive_latency.merge(&samples.receive_latency);
+        self.clock_share = [samples.send_clock_share, samples.receive_clock_share];
+    }
+
+    /// The row of the record.
+    pub fn row(&self, ids: &[&'static str]) -> Row {
+        let figures = if self.failed.is_none() {
+            self.figures(ids)
+        } else {
+            None
+        };
+        let message = self.failed.clone().or_else(|| {
+            figures
+                .is_none()
+                .then(|| "no packet of this workload gets through every case".to_owned())
+        });
+        Row {
+            case: self.case.id.to_owned(),
+            passed: figures.is_some(),
+            message,
+            figures,
+        }
+    }
+
+    /// One estimate over the instances.
+    fn estimate(&self, value: impl Fn(&Values) -> f64) -> Option<Estimate> {
+        Estimate::from_instances(self.instances.iter().map(|i| value(&i.values)).collect())
+    }
+
+    fn figures(&self, ids: &[&'static str]) -> Option<Figures> {
+        let mut against = Vec::new();
+        for (at, other) in self.against.iter().enumerate() {
+            let part = |which: usize| self.estimate(|v| v.against[at][which]);
+            let paired = Paired {
+                case: ids.get(*other).copied().unwrap_or_default().to_owned(),
+                send_ns: part(0)?,
+                receive_ns: part(1)?,
+                sum_ns: part(2)?,
+                sum_ratio: self.estimate(|v| v.sum / (v.sum - v.against[at][2]))?,
+            };
+            // The other case failed in this group: there is nothing to compare with.
+            if paired.sum_ns.mean.is_finite() && paired.sum_ratio.mean.is_finite() {
+                against.push(paired);
+            }
+        }
+        Some(Figures {
+            send_ns: self.estimate(|v| v.halves[0])?,
+            receive_ns: self.estimate(|v| v.halves[1])?,
+            sum_ns: self.estimate(|v| v.sum)?,
+            clock_share_percent: self.clock_share.map(|share| share * 100.0),
+            against,
+            send_stamped: self.stamped(&self.send_latency, 0)?,
+            receive_stamped: self.stamped(&self.receive_latency, 1)?,
+            work: self.work(),
+        })
+    }
+
+    fn stamped(&self, latency: &Latency, half: usize) -> Option<Stamped> {
+        Some(Stamped {
+            histogram_ns: histogram::encode(latency.histogram()),
+            packets: latency.packets(),
+            mean_ns: latency.histogram().mean(),
+            stamping_ns: self.estimate(|v| v.stamping[half])?,
+        })
+    }
+
+    fn work(&self) -> Work {
+        let proof = &self.proof;
+        Work {
+            packets: proof.packets,
+            inner_bytes: proof.inner_bytes,
+            wire_bytes: proof.wire_bytes,
+            over_mtu: proof.over_mtu,
+            drops: proof
+                .drops
+                .iter()
+                .map(|(r, n)| (r.name().to_owned(), n))
+                .collect(),
+            verified: proof.verified,
+        }
+    }
+
+    /// For a twin: its difference to the original.
+    pub fn null_gate(&self, lanes: &[Self]) -> Option<NullGate> {
+        let original = lanes.get(self.twin_of?)?;
+        if self.failed.is_some() || original.failed.is_some() {
+            return None;
+        }
+        let percent: Vec<f64> = self
+            .instances
+            .iter()
+            .zip(&original.instances)
+            .map(|(twin, original)| 100.0 * twin.values.against[0][2] / original.values.sum)
+            .collect();
+        Some(NullGate {
+            case: self.case.id.to_owned(),
+            smallest_percent: smallest_difference(&percent)?,
+            difference_percent: Estimate::from_instances(percent)?,
+        })
+    }
+}
+
+impl InstanceSum {
+    /// Moves the weighted mean towards a new chunk's values.
+    fn add(&mut self, new: Values, weight: f64) {
+        let total = self.weight + weight;
+        if self.weight == 0.0 {
+            self.values = new;
+        } else {
+            let part = weight / total;
+            let towards = |old: &mut f64, new: f64| *old += (new - *old) * part;
+            towards(&mut self.values.sum, new.sum);
+            for half in 0..2 {
+                towards(&mut self.values.halves[half], new.halves[half]);
+                towards(&mut self.values.stamping[half], new.stamping[half]);
+            }
+            for (old, new) in self.values.against.iter_mut().zip(new.against) {
+                for part in 0..3 {
+                    towards(&mut old[part], new[part]);
+                }
+            }
+        }
+        self.weight = total;
+    }
+}

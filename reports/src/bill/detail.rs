@@ -1,0 +1,192 @@
+//! One group in full: burst totals and what follows from them, and single packets.
+
+use std::fmt::Write;
+
+use super::tables::layout;
+use super::{
+    Cell, GroupBill, Latency, Measured, PERCENTILES, RowKind, Table, TableRow as Row, bytes, count,
+    three,
+};
+use crate::record::{Record, WorkloadKind};
+
+type Pick = for<'a, 'r> fn(&'a Measured<'r>) -> Option<&'a Latency>;
+
+/// Everything that was measured of one group, but for single packets.
+pub fn full(group: &GroupBill<'_>) -> Table {
+    let ground = group.lines.iter().find(|line| line.depth() == 0);
+    let times = format!("× {}", ground.map_or("ground", |line| &line.case.id));
+    let heads = [
+        "case", "send", "receive", "both", "step", "tells", &times, "Gbit/s", "Mpps", "+ bytes",
+        "over MTU", "dropped", "clock %",
+    ];
+    let rows = group
+        .lines
+        .iter()
+        .map(|line| {
+            let (kind, cells) = match &line.outcome {
+                Ok(measured) => (RowKind::Plain, full_cells(measured)),
+                Err(message) => (RowKind::Failed(message.clone()), Vec::new()),
+            };
+            Row {
+                label: line.case.id.clone(),
+                kind,
+                cells,
+            }
+        })
+        .collect();
+    Table {
+        title: format!("{}, {}", group.title(), group.temperature()),
+        note: circumstances(group),
+        head: heads.map(str::to_owned).to_vec(),
+        rows,
+    }
+}
+
+/// The same rows with short labels, libraries under their cipher: where room is tight.
+pub fn under_headings(record: &Record, group: &GroupBill<'_>, table: &Table) -> Table {
+    let rows = layout(record, &[group], false)
+        .into_iter()
+        .filter_map(|slot| match slot.key {
+            None => Some(Row {
+                label: slot.label,
+                kind: slot.kind,
+                cells: Vec::new(),
+            }),
+            Some(key) => {
+                let id = &group.line(&key)?.case.id;
+                let row = table.rows.iter().find(|row| row.label == *id)?;
+                let kind = match &row.kind {
+                    RowKind::Failed(message) => RowKind::Failed(format!("{id}: {message}")),
+                    _ => slot.kind,
+                };
+                Some(Row {
+                    label: slot.label,
+                    kind,
+                    cells: row.cells.clone(),
+                })
+            }
+        })
+        .collect();
+    Table {
+        rows,
+        ..table.clone()
+    }
+}
+
+fn full_cells(measured: &Measured<'_>) -> Vec<Cell> {
+    let figures = measured.figures;
+    let work = &figures.work;
+    let drops = super::aside::reasons(&work.drops);
+    let clock = figures
+        .clock_share_percent
+        .into_iter()
+        .fold(f64::NAN, f64::max);
+    vec![
+        Cell::estimate(&figures.send_ns),
+        Cell::estimate(&figures.receive_ns),
+        Cell::estimate(&figures.sum_ns),
+        measured
+            .step
+            .map_or(Cell::Blank, |step| Cell::difference(step.sum)),
+        measured.smallest_ns.map_or(Cell::Blank, Cell::Bound),
+        measured
+            .ratio
+            .map_or(Cell::Blank, |(mean, half)| Cell::Estimate(mean, half)),
+        Cell::number(measured.rate.map(|rate| rate.gigabits), three),
+        Cell::number(measured.rate.map(|rate| rate.megapackets), three),
+        Cell::number(measured.added_bytes, bytes),
+        Cell::Number(count(work.over_mtu)),
+        if drops.is_empty() {
+            Cell::Number("0".to_owned())
+        } else {
+            Cell::Text(drops)
+        },
+        Cell::number(Some(clock).filter(|share| share.is_finite()), three),
+    ]
+}
+
+/// The circumstances of a group, in a line.
+fn circumstances(group: &GroupBill<'_>) -> String {
+    let of = group.group;
+    let kind = match of.kind {
+        WorkloadKind::Size => "packets of one size",
+        WorkloadKind::Mix => "packets of a mix",
+        WorkloadKind::Capture => "packets in the order of the capture",
+        WorkloadKind::Class => "packets of one size class, grouped into bursts of their own",
+    };
+    let mut line = format!(
+        "ns a packet; {} {kind}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",
+        count(of.packets),
+        bytes(of.mean_inner_bytes),
+        of.burst,
+        of.packets_per_reading,
+        of.instances,
+        of.rounds,
+    );
+    if of.anchor_ghz.is_finite() && of.anchor_ghz > 0.0 {
+        let _ = write!(line, "; core at {} GHz", three(of.anchor_ghz));
+    }
+    line
+}
+
+/// Single packets of one group, ns: percentiles, and how stamps and burst totals agree.
+/// `None` where nothing was stamped.
+pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
+    let mut head = vec!["case".to_owned()];
+    head.extend(PERCENTILES.iter().map(|(_, name)| (*name).to_owned()));
+    head.extend(["max", "stamped", "stamping", "bursts", "left over"].map(str::to_owned));
+    let mut rows = Vec::new();
+    let directions: [(&str, Pick); 2] = [
+        ("send", |m| m.send.as_ref()),
+        ("receive", |m| m.receive.as_ref()),
+    ];
+    for (direction, pick) in directions {
+        rows.push(Row {
+            label: direction.to_owned(),
+            kind: RowKind::Heading,
+            cells: Vec::new(),
+        });
+        let before = rows.len();
+        for line in &group.lines {
+            if let Some((measured, latency)) = line.measured().and_then(|m| Some((m, pick(m)?))) {
+                rows.push(Row {
+                    label: line.case.id.clone(),
+                    kind: RowKind::Inner,
+                    cells: latency_cells(latency, measured.smallest_ns),
+                });
+            }
+        }
+        if rows.len() == before {
+            rows.pop();
+        }
+    }
+    (!rows.is_empty()).then(|| Table {
+        title: format!("Single packets, {}, {}", group.title(), group.temperature()),
+        note: "service time, ns, the stamp included; mean of the stamps (stamped) − stamping = bursts + left over".to_owned(),
+        head,
+        rows,
+    })
+}
+
+fn latency_cells(latency: &Latency, smallest_ns: Option<f64>) -> Vec<Cell> {
+    let left_over = match (latency.left_over_ns(), smallest_ns) {
+        (Some(ns), Some(smallest)) if ns.abs() < smallest => Cell::Below(smallest),
+        (Some(ns), _) => Cell::Estimate(ns, None),
+        (None, _) => Cell::Blank,
+    };
+    let mut cells: Vec<Cell> = latency
+        .percentiles_ns()
+        .iter()
+        .map(|ns| Cell::Number(count(*ns)))
+        .collect();
+    cells.push(Cell::Number(count(latency.histogram.max())));
+    cells.push(Cell::Estimate(latency.stamped_ns, None));
+    cells.push(
+        latency
+            .stamping_ns
+            .map_or(Cell::Blank, |(mean, half)| Cell::Estimate(mean, half)),
+    );
+    cells.push(Cell::Estimate(latency.burst_ns, None));
+    cells.push(left_over);
+    cells
+}

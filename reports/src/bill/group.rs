@@ -1,0 +1,198 @@
+//! The rows of one group, in the order of the bill.
+
+use std::collections::BTreeMap;
+
+use super::{Measured, NAME_CHARS, TEXT_CHARS, algorithm, clean, mean, temperature};
+use crate::record::{Case, Group, Record, RecordError, WorkloadKind};
+
+/// Rows that can be compared.
+pub struct GroupBill<'r> {
+    /// What was judged.
+    pub group: &'r Group,
+    /// Name of the workload, harmless to print: `1440`, `IMIX`, `https`.
+    pub name: String,
+    /// In the order of the bill.
+    pub lines: Vec<Line<'r>>,
+}
+
+/// One case.
+pub struct Line<'r> {
+    /// Its name.
+    pub case: CaseName,
+    /// Keys of the cases it stands on, nearest first; empty on the ground.
+    pub below: Vec<String>,
+    /// What the step adds; the case's own name where the record doesn't say.
+    pub step: String,
+    /// What was measured, or why nothing was.
+    pub outcome: Result<Measured<'r>, String>,
+}
+
+/// A case id in its parts, harmless to print.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseName {
+    /// The id as the record has it: only to be compared.
+    pub key: String,
+    /// The id to show.
+    pub id: String,
+    /// What stands between `/` and `@`, or the whole id.
+    pub cipher: String,
+    /// What stands behind the `@`.
+    pub library: Option<String>,
+}
+
+impl<'r> GroupBill<'r> {
+    pub(super) fn new(record: &'r Record, group: &'r Group) -> Result<Self, RecordError> {
+        let cases: BTreeMap<&str, (usize, &Case)> = record
+            .cases
+            .iter()
+            .enumerate()
+            .map(|(i, case)| (case.id.as_str(), (i, case)))
+            .collect();
+        let order = |id: &str| cases.get(id).map_or(usize::MAX, |(i, _)| *i);
+        let mut rows: Vec<_> = group.rows.iter().collect();
+        rows.sort_by_key(|row| order(&row.case));
+        let mut lines = Vec::with_capacity(rows.len());
+        for row in rows {
+            let case = cases.get(row.case.as_str()).map(|(_, case)| *case);
+            let chain = chain(&cases, &row.case);
+            let outcome = match (row.passed, &row.figures) {
+                (true, Some(figures)) => {
+                    let ground = chain.last().copied().unwrap_or(&row.case);
+                    Ok(Measured::new(
+                        &record.provenance.clock,
+                        group,
+                        case,
+                        ground,
+                        figures,
+                    )?)
+                }
+                _ => Err(row.message.as_deref().map_or_else(
+                    || "no figures, and no word why".to_owned(),
+                    |message| clean(message, TEXT_CHARS),
+                )),
+            };
+            lines.push(Line {
+                case: CaseName::new(&row.case),
+                below: chain.iter().map(|&key| key.to_owned()).collect(),
+                step: clean(case.map_or(&row.case, |case| &case.step), NAME_CHARS),
+                outcome,
+            });
+        }
+        let name = clean(&group.workload, NAME_CHARS);
+        let name = if name == "imix" {
+            "IMIX".to_owned()
+        } else {
+            name
+        };
+        Ok(Self { group, name, lines })
+    }
+
+    /// Inner IP total length, of generated packets of one size.
+    pub fn size(&self) -> Option<u32> {
+        (self.group.kind == WorkloadKind::Size).then(|| self.group.workload.parse().ok())?
+    }
+
+    /// The workload in words: `1440 bytes`.
+    pub fn title(&self) -> String {
+        self.size()
+            .map_or_else(|| self.name.clone(), |size| format!("{size} bytes"))
+    }
+
+    /// The temperature in words.
+    pub fn temperature(&self) -> &'static str {
+        temperature(self.group.temperature)
+    }
+
+    /// The line of a case.
+    pub fn line(&self, case: &str) -> Option<&Line<'r>> {
+        self.lines.iter().find(|line| line.case.key == case)
+    }
+
+    /// A line and what it stands on in this group, ground first.
+    pub fn chain<'b>(&'b self, line: &'b Line<'r>) -> Vec<&'b Line<'r>> {
+        let below = line.below.iter().rev().filter_map(|key| self.line(key));
+        below.chain(std::iter::once(line)).collect()
+    }
+
+    /// The ground and the steps up to a line as mean ns, ground first; `None` where one of them
+    /// has no figures.
+    pub fn steps_ns(&self, line: &Line<'r>) -> Option<Vec<f64>> {
+        let chain = self.chain(line);
+        let whole = chain.len() == line.depth() + 1;
+        let steps = chain.iter().map(|line| {
+            let measured = line.measured()?;
+            measured
+                .step
+                .map_or_else(|| mean(&measured.figures.sum_ns), |step| step.sum_mean_ns)
+        });
+        steps.collect::<Option<Vec<f64>>>().filter(|_| whole)
+    }
+
+    /// The ground, the steps without a library, and the first library listed of each cipher:
+    /// what a chart has room for.
+    pub fn short_list(&self) -> Vec<&Line<'r>> {
+        let mut ciphers = Vec::new();
+        let mut keep = |line: &&Line<'r>| {
+            let new = line.case.library.is_none() || !ciphers.contains(&line.case.cipher);
+            if line.case.library.is_some() && new && line.outcome.is_ok() {
+                ciphers.push(line.case.cipher.clone());
+            }
+            new
+        };
+        self.lines.iter().filter(|line| keep(line)).collect()
+    }
+}
+
+impl<'r> Line<'r> {
+    /// Steps above the ground.
+    pub fn depth(&self) -> usize {
+        self.below.len()
+    }
+
+    /// The figures, where there are some.
+    pub fn measured(&self) -> Option<&Measured<'r>> {
+        self.outcome.as_ref().ok()
+    }
+}
+
+impl CaseName {
+    fn new(key: &str) -> Self {
+        let id = clean(key, NAME_CHARS);
+        let (path, library) = match id.split_once('@') {
+            Some((path, library)) if !library.is_empty() => (path, Some(library.to_owned())),
+            _ => (id.as_str(), None),
+        };
+        let cipher = path
+            .rsplit_once('/')
+            .map_or(path, |(_, cipher)| cipher)
+            .to_owned();
+        Self {
+            key: key.to_owned(),
+            cipher,
+            library,
+            id,
+        }
+    }
+
+    /// For a sentence: `AES-256-GCM by ring`, or the id.
+    pub fn spoken(&self) -> String {
+        self.library.as_ref().map_or_else(
+            || self.id.clone(),
+            |library| format!("{} by {library}", algorithm(&self.cipher)),
+        )
+    }
+}
+
+/// The cases below `id`, nearest first; ends where the record contradicts itself.
+fn chain<'c>(cases: &BTreeMap<&str, (usize, &'c Case)>, id: &str) -> Vec<&'c str> {
+    let mut below: Vec<&str> = Vec::new();
+    let mut at = cases.get(id);
+    while let Some(next) = at.and_then(|(_, case)| case.step_of.as_deref()) {
+        if next == id || below.contains(&next) {
+            break;
+        }
+        below.push(next);
+        at = cases.get(next);
+    }
+    below
+}

@@ -1,0 +1,148 @@
+//! What has to be said about a run before its figures are believed.
+
+use std::collections::BTreeMap;
+
+use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
+
+/// What has to be said about this run.
+pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
+    let mut remarks = Vec::new();
+    if bill.record.state != "complete" {
+        remarks.push(format!(
+            "The run is not complete: {}.",
+            clean(&bill.record.state, NAME_CHARS)
+        ));
+    }
+    for capture in bill
+        .record
+        .captures
+        .iter()
+        .filter(|capture| capture.truncated)
+    {
+        remarks.push(format!(
+            "{} ends within a frame: its whole frames were used.",
+            clean(&capture.name, NAME_CHARS)
+        ));
+    }
+    remarks.extend(failures(bill));
+    remarks.extend(clock_shares(bill));
+    remarks.extend(adds_up(bill));
+    remarks.extend(stamps(bill));
+    remarks
+}
+
+fn failures(bill: &Bill<'_>) -> Vec<String> {
+    let mut places: BTreeMap<(&str, &str), Vec<String>> = BTreeMap::new();
+    for group in &bill.groups {
+        for line in &group.lines {
+            if let Err(message) = &line.outcome {
+                places
+                    .entry((&line.case.id, message))
+                    .or_default()
+                    .push(format!("{} {}", group.name, group.temperature()));
+            }
+        }
+    }
+    let place = |places: &[String]| match places {
+        [one] => one.clone(),
+        many => format!("{} groups", many.len()),
+    };
+    places
+        .iter()
+        .map(|((case, message), places)| {
+            format!(
+                "{case} failed in {}: {}.",
+                place(places),
+                message.trim_end_matches('.')
+            )
+        })
+        .collect()
+}
+
+fn clock_shares(bill: &Bill<'_>) -> Option<String> {
+    let mut large: Vec<(f64, String)> = Vec::new();
+    for group in &bill.groups {
+        for line in &group.lines {
+            let share = line.measured().map_or(0.0, |m| {
+                m.figures
+                    .clock_share_percent
+                    .into_iter()
+                    .fold(0.0, f64::max)
+            });
+            if share >= 1.0 && share.is_finite() {
+                large.push((
+                    share,
+                    format!("{} at {} {}", line.case.id, group.name, group.temperature()),
+                ));
+            }
+        }
+    }
+    large.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (share, place) = large.first()?;
+    let others = match large.len() - 1 {
+        0 => String::new(),
+        1 => " and 1 more row".to_owned(),
+        n => format!(" and {n} more rows"),
+    };
+    Some(format!(
+        "The clock's own share of a reading reaches {} % ({place}{others}); it has been subtracted.",
+        three(*share)
+    ))
+}
+
+/// Largest gap between a case's time and its ground with all steps added.
+fn adds_up(bill: &Bill<'_>) -> Option<String> {
+    let mut worst: Option<f64> = None;
+    for group in &bill.groups {
+        for line in group.lines.iter().filter(|line| line.depth() > 0) {
+            let Some(steps) = group.steps_ns(line) else {
+                continue;
+            };
+            let sum = line.measured().map_or(f64::NAN, |m| m.figures.sum_ns.mean);
+            let percent = (steps.iter().sum::<f64>() - sum).abs() / sum * 100.0;
+            if percent.is_finite() {
+                worst = Some(worst.map_or(percent, |worst| worst.max(percent)));
+            }
+        }
+    }
+    worst.map(|percent| {
+        format!(
+            "The ground and its steps add up to every measured total within {} %.",
+            bound(percent, Room::Ample)
+        )
+    })
+}
+
+/// What stamping costs, and how stamps and burst totals agree.
+fn stamps(bill: &Bill<'_>) -> Option<String> {
+    let mut cost: Option<(f64, f64)> = None;
+    let (mut rows, mut agree) = (0_usize, 0_usize);
+    for measured in bill
+        .groups
+        .iter()
+        .flat_map(|g| &g.lines)
+        .filter_map(|line| line.measured())
+    {
+        for latency in [&measured.send, &measured.receive].into_iter().flatten() {
+            let (Some((ns, half)), Some(left)) = (latency.stamping_ns, latency.left_over_ns())
+            else {
+                continue;
+            };
+            cost = Some(cost.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))));
+            rows += 1;
+            let slack = measured.smallest_ns.unwrap_or(0.0) + half.unwrap_or(0.0);
+            agree += usize::from(left.abs() <= slack);
+        }
+    }
+    let (low, high) = cost?;
+    Some(format!(
+        "Stamping single packets added {} to {} ns to each (a reading of the clock costs {} ns); percentiles keep it. \
+         Without it, the stamps' mean agrees with the burst totals in {} of {} rows, within the smallest difference \
+         and the interval.",
+        estimate(low, None, Room::Tight),
+        estimate(high, None, Room::Tight),
+        estimate(bill.record.provenance.clock.reading_ns, None, Room::Tight),
+        count(agree as u64),
+        count(rows as u64),
+    ))
+}

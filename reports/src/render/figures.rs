@@ -1,0 +1,284 @@
+//! The figures of a report: what is drawn, its key, and the table behind it.
+
+use super::chart::{self, Bar, Curve, CurvePanel, DrawError, Format, Panel};
+use crate::bill::{
+    self, Bill, Cell, GroupBill, Latency, Line, Measured, RowKind, TEMPERATURES, Table, TableRow,
+};
+use crate::record::WorkloadKind;
+
+/// A chart in both formats, with what people need who can't see it.
+pub struct Figure {
+    /// Anchor.
+    pub id: &'static str,
+    /// For a list of contents.
+    pub short: &'static str,
+    /// What it shows.
+    pub title: String,
+    /// How to read it.
+    pub caption: String,
+    /// Series and their names.
+    pub key: Vec<(usize, String)>,
+    /// The chart, wide and narrow; empty where nothing can be drawn.
+    pub charts: Vec<String>,
+    /// The same as figures.
+    pub table: Table,
+}
+
+/// Most bars that a phone has room for.
+const BARS_MAX: usize = 8;
+
+/// The bill by packet size, or by capture where no sizes were measured.
+pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
+    let sets: [&[WorkloadKind]; 2] = [
+        &[WorkloadKind::Size, WorkloadKind::Mix],
+        &[WorkloadKind::Capture],
+    ];
+    let (kinds, mut groups, temperature) = sets.into_iter().find_map(|kinds| {
+        TEMPERATURES.into_iter().find_map(|temperature| {
+            let groups = bill.of(kinds, temperature);
+            (!groups.is_empty()).then_some((kinds, groups, temperature))
+        })
+    })?;
+    let by = if kinds.contains(&WorkloadKind::Size) {
+        "packet size"
+    } else {
+        "capture"
+    };
+    let left = groups.len().saturating_sub(BARS_MAX);
+    groups.truncate(BARS_MAX);
+    let shown = groups.first()?;
+    let panels: Vec<Panel> = ends(shown)
+        .into_iter()
+        .map(|line| Panel {
+            title: line.case.spoken(),
+            bars: groups
+                .iter()
+                .map(|group| bar(group, &line.case.key, &group.name, &group.title()))
+                .collect(),
+        })
+        .collect();
+    let more = if left == 0 {
+        String::new()
+    } else {
+        format!(" {left} more are in the tables.")
+    };
+    let title = format!("The bill by {by}");
+    let caption = format!(
+        "Send and receive together, ns a packet, {}, one core; the first library listed of each cipher. \
+         Heights are means; what can't be told from nothing is marked in the tables.{more}",
+        bill::temperature(temperature)
+    );
+    let label = format!("Stacked bars: {title}. The table below has the same figures.");
+    Some(Figure {
+        id: "by-size",
+        short: "The bill",
+        charts: both(|format| chart::sizes(format, &panels, &label)),
+        key: steps(shown),
+        table: table(&panels, shown),
+        title,
+        caption,
+    })
+}
+
+/// Every library, for a few workloads.
+pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
+    let groups = bill::receipt_groups(bill);
+    let shown = groups.first()?;
+    let mut lines: Vec<&Line<'_>> = Vec::new();
+    for line in groups.iter().flat_map(|group| &group.lines) {
+        if !lines.iter().any(|seen| seen.case == line.case) {
+            lines.push(line);
+        }
+    }
+    let panels: Vec<Panel> = groups
+        .iter()
+        .map(|group| Panel {
+            title: group.title(),
+            bars: library_bars(group, &lines),
+        })
+        .collect();
+    let title = "Ciphers and libraries".to_owned();
+    let label = format!("Stacked bars: {title}. The table below has the same figures.");
+    Some(Figure {
+        id: "by-library",
+        short: "Libraries",
+        caption: format!(
+            "Send and receive together, ns a packet, {}. Each panel has its own scale.",
+            shown.temperature()
+        ),
+        charts: both(|format| chart::libraries(format, &panels, &label)),
+        key: steps(shown),
+        table: table(&panels, shown),
+        title,
+    })
+}
+
+/// Single packets of the flagship workload.
+pub fn by_percentile(bill: &Bill<'_>) -> Option<Figure> {
+    let group = bill.flagship()?;
+    let table = bill::percentiles(group)?;
+    let lines = group.short_list();
+    let panels: Vec<CurvePanel> = DIRECTIONS
+        .iter()
+        .map(|(title, pick)| CurvePanel {
+            title: (*title).to_owned(),
+            curves: lines
+                .iter()
+                .enumerate()
+                .filter_map(|(series, line)| {
+                    Some(Curve {
+                        series,
+                        points: pick(line.measured()?)?.curve(),
+                    })
+                })
+                .collect(),
+        })
+        .collect();
+    let clock = &bill.record.provenance.clock;
+    let title = "Single packets by percentile".to_owned();
+    let label = format!("Lines: {title}. The table below has the same figures.");
+    Some(Figure {
+        id: "by-percentile",
+        short: "Single packets",
+        caption: format!(
+            "Service time of single packets, {}, {}, both axes logarithmic. The stamp's own cost is in it. The clock \
+             moves in steps of {} ns: near that a line is a staircase. Service time, not latency: no packet waits.",
+            group.title(),
+            group.temperature(),
+            bill::estimate(clock.step_ns, None, bill::Room::Tight)
+        ),
+        charts: both(|format| chart::percentiles(format, &panels, &label)),
+        key: lines
+            .iter()
+            .map(|line| line.case.id.clone())
+            .enumerate()
+            .collect(),
+        table,
+        title,
+    })
+}
+
+type Pick = for<'a, 'r> fn(&'a Measured<'r>) -> Option<&'a Latency>;
+const DIRECTIONS: [(&str, Pick); 2] = [
+    ("send", |m| m.send.as_ref()),
+    ("receive", |m| m.receive.as_ref()),
+];
+
+fn both(draw: impl Fn(Format) -> Result<String, DrawError>) -> Vec<String> {
+    [Format::Wide, Format::Narrow]
+        .into_iter()
+        .filter_map(|format| draw(format).ok())
+        .collect()
+}
+
+/// The lines that a bar is drawn for: the short list's ciphers, or the highest step there is.
+fn ends<'b, 'r>(group: &'b GroupBill<'r>) -> Vec<&'b Line<'r>> {
+    let list = group.short_list();
+    let ciphers: Vec<&Line<'r>> = list
+        .iter()
+        .copied()
+        .filter(|line| line.case.library.is_some())
+        .collect();
+    if ciphers.is_empty() {
+        list.into_iter()
+            .max_by_key(|line| line.depth())
+            .into_iter()
+            .collect()
+    } else {
+        ciphers
+    }
+}
+
+fn bar(group: &GroupBill<'_>, key: &str, label: &str, name: &str) -> Bar {
+    let steps_ns = match group.line(key) {
+        None => Err("not run"),
+        Some(line) if line.outcome.is_err() => Err("failed"),
+        Some(line) => group.steps_ns(line).ok_or("cannot tell"),
+    };
+    Bar {
+        label: label.to_owned(),
+        name: name.to_owned(),
+        steps_ns,
+    }
+}
+
+/// A bar for each of `lines`, measured in `group`; panels beside each other share their labels.
+fn library_bars(group: &GroupBill<'_>, lines: &[&Line<'_>]) -> Vec<Bar> {
+    let mut bars = Vec::new();
+    let mut heading = "";
+    for line in lines {
+        let Some(library) = &line.case.library else {
+            bars.push(bar(group, &line.case.key, &line.case.id, &line.case.id));
+            continue;
+        };
+        if heading != line.case.cipher {
+            heading = &line.case.cipher;
+            bars.push(Bar {
+                label: bill::algorithm(heading),
+                name: String::new(),
+                steps_ns: Ok(Vec::new()),
+            });
+        }
+        let label = format!("\u{2002}{library}");
+        bars.push(bar(group, &line.case.key, &label, &line.case.id));
+    }
+    bars
+}
+
+/// Names of the steps, ground first.
+fn steps(group: &GroupBill<'_>) -> Vec<(usize, String)> {
+    let highest = group.lines.iter().max_by_key(|line| line.depth());
+    let chain = highest.map(|line| group.chain(line)).unwrap_or_default();
+    chain
+        .iter()
+        .map(|line| line.step.clone())
+        .enumerate()
+        .collect()
+}
+
+/// The figures behind stacked bars.
+fn table(panels: &[Panel], group: &GroupBill<'_>) -> Table {
+    let steps: Vec<String> = steps(group).into_iter().map(|(_, name)| name).collect();
+    let columns = steps.len();
+    let head = std::iter::once(String::new())
+        .chain(steps)
+        .chain(["all".to_owned()])
+        .collect();
+    let cell = |ns: Option<&f64>| ns.map_or(Cell::Blank, |ns| Cell::Estimate(*ns, None));
+    let row = |label: &str, cells| TableRow {
+        label: label.to_owned(),
+        kind: RowKind::Inner,
+        cells,
+    };
+    let mut rows = Vec::new();
+    for panel in panels {
+        let heading = |label: &str| TableRow {
+            label: label.to_owned(),
+            kind: RowKind::Heading,
+            cells: Vec::new(),
+        };
+        rows.push(heading(&panel.title));
+        for bar in &panel.bars {
+            let steps = match &bar.steps_ns {
+                Ok(steps) => steps,
+                Err(why) => {
+                    let cells = vec![Cell::Text((*why).to_owned())];
+                    rows.push(row(&bar.name, cells));
+                    continue;
+                }
+            };
+            if steps.is_empty() {
+                continue;
+            }
+            let mut cells: Vec<Cell> = (0..columns).map(|step| cell(steps.get(step))).collect();
+            cells.push(cell(bar.total_ns().as_ref()));
+            rows.push(row(&bar.name, cells));
+        }
+    }
+    Table {
+        title: String::new(),
+        note: "ns a packet, send + receive, means".to_owned(),
+        head,
+        rows,
+    }
+}

@@ -1,0 +1,270 @@
+//! Records that are thin, odd or broken: every look draws them, and none shows a NaN.
+
+mod common;
+
+use tunneltax_reports::record::{Figures, Group, Record, RecordError};
+use tunneltax_reports::render::{TerminalStyle, html, markdown, terminal};
+use tunneltax_reports::stats::Estimate;
+
+fn small() -> Record {
+    let mut record = common::record();
+    record
+        .groups
+        .retain(|group| matches!(group.workload.as_str(), "64" | "1440" | "dns" | "dns 0-127"));
+    record
+}
+
+fn figures(record: &mut Record) -> impl Iterator<Item = &mut Figures> {
+    let rows = record.groups.iter_mut().flat_map(|group| &mut group.rows);
+    rows.filter_map(|row| row.figures.as_mut())
+}
+
+fn estimates(figures: &mut Figures) -> Vec<&mut Estimate> {
+    let mut all = vec![
+        &mut figures.send_ns,
+        &mut figures.receive_ns,
+        &mut figures.sum_ns,
+        &mut figures.send_stamped.stamping_ns,
+        &mut figures.receive_stamped.stamping_ns,
+    ];
+    for pair in &mut figures.against {
+        all.extend([
+            &mut pair.send_ns,
+            &mut pair.receive_ns,
+            &mut pair.sum_ns,
+            &mut pair.sum_ratio,
+        ]);
+    }
+    all
+}
+
+/// Every look, joined; none may fail or show what is no number.
+fn draw(record: &Record) -> String {
+    let mut text = String::new();
+    for full in [false, true] {
+        text += &terminal(
+            record,
+            &TerminalStyle {
+                width: 80,
+                color: false,
+                full,
+            },
+        )
+        .unwrap();
+    }
+    text += &markdown(record).unwrap();
+    text += &html(record).unwrap();
+    let words = text.split(|c: char| !c.is_alphabetic());
+    for word in words {
+        assert!(!matches!(word, "NaN" | "inf" | "Infinity"), "{word}");
+    }
+    text
+}
+
+#[test]
+fn nothing_was_measured() {
+    let mut record = small();
+    record.groups.clear();
+    assert!(draw(&record).contains("Nothing was measured."));
+    record.captures.clear();
+    record.cases.clear();
+    draw(&record);
+    let mut record = small();
+    record
+        .groups
+        .iter_mut()
+        .for_each(|group| group.rows.clear());
+    assert!(draw(&record).contains("Nothing was measured."));
+}
+
+#[test]
+fn one_instance_has_no_interval_and_tells_nothing() {
+    let mut record = small();
+    for figures in figures(&mut record) {
+        for estimate in estimates(figures) {
+            (estimate.low, estimate.high) = (None, None);
+        }
+    }
+    let text = draw(&record);
+    assert!(text.contains("cannot tell") && text.contains("an amount that can't be told"));
+}
+
+#[test]
+fn without_a_null_gate_no_difference_is_told() {
+    let mut record = small();
+    record
+        .groups
+        .iter_mut()
+        .for_each(|group| group.null_gate.clear());
+    assert!(draw(&record).contains("None was measured, so no difference can be told."));
+}
+
+#[test]
+fn a_difference_that_may_be_nothing_is_a_bound() {
+    let mut record = small();
+    for figures in figures(&mut record) {
+        for pair in figures
+            .against
+            .iter_mut()
+            .filter(|pair| pair.case == "esp/none")
+        {
+            pair.sum_ns = Estimate {
+                mean: 0.1,
+                low: Some(-4.0),
+                high: Some(4.2),
+                instances: Vec::new(),
+            };
+        }
+    }
+    let text = draw(&record);
+    assert!(text.contains("less than 4.2 ns"));
+    assert!(text.contains("&lt; 4.20") && text.contains("< 4.20"));
+    let narrow = TerminalStyle {
+        width: 40,
+        color: false,
+        full: false,
+    };
+    assert!(terminal(&record, &narrow).unwrap().contains("<4.2"));
+}
+
+#[test]
+fn zero_packets_and_zero_sizes() {
+    let mut record = small();
+    for group in &mut record.groups {
+        (
+            group.packets,
+            group.mean_inner_bytes,
+            group.packets_per_reading,
+        ) = (0, 0.0, 0);
+    }
+    record
+        .captures
+        .iter_mut()
+        .for_each(|capture| capture.frames_replayed = 0);
+    for figures in figures(&mut record) {
+        figures.work = tunneltax_reports::record::Work::default();
+        for stamped in [&mut figures.send_stamped, &mut figures.receive_stamped] {
+            (stamped.packets, stamped.mean_ns) = (0, 0.0);
+            stamped.histogram_ns.clear();
+        }
+    }
+    draw(&record);
+}
+
+#[test]
+fn figures_that_are_no_numbers() {
+    for bad in [
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        -5.0,
+        0.0,
+        1e300,
+        f64::MAX,
+    ] {
+        let mut record = small();
+        for figures in figures(&mut record) {
+            figures.clock_share_percent = [bad, bad];
+            figures.send_stamped.mean_ns = bad;
+            for estimate in estimates(figures) {
+                *estimate = Estimate {
+                    mean: bad,
+                    low: Some(bad),
+                    high: Some(bad),
+                    instances: vec![bad],
+                };
+            }
+        }
+        for group in &mut record.groups {
+            group.anchor_ghz = bad;
+            group.mean_inner_bytes = bad;
+            for gate in &mut group.null_gate {
+                gate.smallest_percent = bad;
+                gate.difference_percent.mean = bad;
+            }
+        }
+        let clock = &mut record.provenance.clock;
+        (clock.step_ns, clock.reading_ns, clock.hertz) = (bad, bad, bad);
+        record.provenance.seconds = bad;
+        draw(&record);
+    }
+}
+
+#[test]
+fn every_row_failed() {
+    let mut record = small();
+    for row in record.groups.iter_mut().flat_map(|group| &mut group.rows) {
+        (row.passed, row.message, row.figures) = (false, None, None);
+    }
+    assert!(draw(&record).contains("no figures, and no word why"));
+}
+
+#[test]
+fn steps_that_contradict_each_other() {
+    let mut record = small();
+    record.cases[0].step_of = Some("esp/aes-256-gcm@ring".to_owned());
+    draw(&record);
+    record.cases[0].step_of = Some("forward".to_owned());
+    record.cases[1].step_of = Some("nobody".to_owned());
+    draw(&record);
+    record.cases.clear();
+    draw(&record);
+}
+
+#[test]
+fn parts_of_a_run() {
+    let keep = |keep: fn(&Group) -> bool| {
+        let mut record = small();
+        record.groups.retain(keep);
+        draw(&record)
+    };
+    keep(|group| group.workload == "dns");
+    keep(|group| group.workload == "dns 0-127");
+    keep(|group| group.workload == "64");
+    for case in ["forward", "esp/none", "esp/aes-256-gcm@ring"] {
+        let mut record = small();
+        record
+            .groups
+            .iter_mut()
+            .for_each(|group| group.rows.retain(|row| row.case == case));
+        draw(&record);
+    }
+}
+
+#[test]
+fn huge_names_are_cut() {
+    let mut record = small();
+    let huge = "ä".repeat(100_000);
+    for group in &mut record.groups {
+        group.workload = if group.capture.is_some() {
+            huge.clone()
+        } else {
+            group.workload.clone()
+        };
+        for row in &mut group.rows {
+            row.case = format!("{}/{huge}@{huge}", row.case);
+        }
+    }
+    record.captures[0].name.clone_from(&huge);
+    record.provenance.host.cpu.clone_from(&huge);
+    record.provenance.command = vec![huge];
+    assert!(draw(&record).len() < 1_500_000);
+}
+
+#[test]
+fn a_damaged_histogram_is_named() {
+    let mut record = small();
+    figures(&mut record)
+        .nth(2)
+        .unwrap()
+        .send_stamped
+        .histogram_ns = "HISTFAAA".to_owned();
+    let refused = markdown(&record).unwrap_err();
+    let RecordError::Histogram { name, case, .. } = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(
+        (name.as_str(), case.as_str()),
+        ("64", "esp/aes-256-gcm@ring")
+    );
+}
