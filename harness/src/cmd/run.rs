@@ -39,8 +39,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let cases = select_cases(&options.selection.cases, options.full)?;
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
-    output::prepare(&options.out)?;
     let stop = stop_on_interrupt()?;
+    output::prepare(&options.out)?;
     let surveys = captures::survey(&arguments.files, limits(&options.selection, None), &stop)?;
 
     let pinned = host::pin();
