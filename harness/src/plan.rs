@@ -44,7 +44,7 @@ impl Cost {
         const ROUNDS_WARM: usize = 1;
         let (small, large) = (64, 1440);
         let hot = |bytes| Shape::hot(bytes, bench.setup.burst, caches);
-        let warm = Shape::warm(large, bench.setup.burst, caches);
+        let warm = Shape::warm(large, large as f64, bench.setup.burst, caches);
         let mut pilot = |bytes, shape, rounds| visit_ns(bench, bytes, shape, rounds, rng);
         let (small_ns, _) = pilot(small, hot(small), ROUNDS_HOT)?;
         let (large_ns, open_seconds) = pilot(large, hot(large), ROUNDS_HOT)?;
@@ -160,10 +160,10 @@ pub struct Planner {
 
 impl Planner {
     /// Hot and warm layouts for packets up to `longest` bytes.
-    pub fn shapes(&self, longest: usize) -> [Shape; 2] {
+    pub fn shapes(&self, longest: usize, mean_bytes: f64) -> [Shape; 2] {
         [
             Shape::hot(longest, self.burst, self.caches),
-            Shape::warm(longest, self.burst, self.caches),
+            Shape::warm(longest, mean_bytes, self.burst, self.caches),
         ]
     }
 
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn rounds_give_way_first_then_instances_and_neither_below_its_floor() {
         let planner = planner();
-        let [hot, warm] = planner.shapes(64);
+        let [hot, warm] = planner.shapes(64, 64.0);
         for work in [
             Work::size(64.0, hot),
             Work::size(64.0, warm),

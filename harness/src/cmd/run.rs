@@ -39,8 +39,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let cases = select_cases(&options.selection.cases, options.full)?;
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
-    output::prepare(&options.out)?;
     let stop = stop_on_interrupt()?;
+    output::prepare(&options.out)?;
     let surveys = captures::survey(&arguments.files, limits(&options.selection, None), &stop)?;
 
     let pinned = host::pin();
@@ -166,7 +166,7 @@ impl Run<'_> {
             let chunk = plan::generate(*mix, self.bench.setup.seed)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
             let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-            let shapes = self.planner.shapes(longest);
+            let shapes = self.planner.shapes(longest, mix.mean_bytes());
             for (temperature, shape) in TEMPERATURES.into_iter().zip(shapes) {
                 if self.stopped() {
                     return Ok(());
@@ -221,7 +221,7 @@ impl Run<'_> {
                     let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
                     let bytes: usize = packets.iter().map(|p| p.len()).sum();
                     let mean = bytes as f64 / packets.len() as f64;
-                    let shape = part.shape(self.planner.shapes(longest));
+                    let shape = part.shape(self.planner.shapes(longest, mean));
                     let work = Work::walk(packets.len(), mean, shape);
                     let seconds = self.planner.least_seconds(&work) * stretch;
                     self.measure(group, packets, shape, &work, seconds);
@@ -368,6 +368,7 @@ fn skeleton(
                 step_ns: bench.clock.step_ns,
                 reading_ns: bench.clock.reading_ns,
                 fenced_reading_ns: bench.clock.fenced_reading_ns,
+                invariant: bench.clock.invariant,
             },
             libraries: libraries(),
             noise: Noise {

@@ -1,0 +1,121 @@
+//! Ctrl-C in the middle: the program ends soon, says one sentence, and keeps what was measured.
+
+mod program;
+
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use program::{bundled, files_in, folder, json, program, text};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+/// The reading that a run is in, on a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(30);
+
+fn start(out: &Path, seconds: &str) -> Child {
+    let mut command = program();
+    command.args([
+        "run",
+        "--size=1440,64",
+        "--case=forward",
+        "--case=esp/none",
+        seconds,
+    ]);
+    command.arg("--out").arg(out).arg(bundled("dns.pcapng"));
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.spawn().expect("the program starts")
+}
+
+fn wait_until(mut what: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(start.elapsed() < PATIENCE, "it does not happen");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Sends the signal of Ctrl-C and waits for the end.
+fn interrupt(mut child: Child) -> Output {
+    let kill = format!("kill -INT {}", child.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > SOON {
+            child.kill().unwrap();
+            panic!("still running {SOON:?} after Ctrl-C");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap()
+}
+
+fn one_sentence(output: &Output) -> String {
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.starts_with("tunneltax: interrupted ") && said.contains("run "),
+        "{said}"
+    );
+    said
+}
+
+#[test]
+fn what_was_measured_is_kept() {
+    let folder = folder();
+    let record = folder.path().join("record.json");
+    let child = start(folder.path(), "--seconds=20");
+    // The record is replaced, never rewritten in place: each look sees a whole one.
+    wait_until(|| record.exists() && !json(&record)["groups"].as_array().unwrap().is_empty());
+    let said = one_sentence(&interrupt(child));
+    assert!(said.contains("record.json"), "{said}");
+    assert_eq!(
+        files_in(folder.path()),
+        ["record.json", "report.html", "report.md"]
+    );
+    let record = json(&record);
+    assert_eq!(record["state"], "interrupted");
+    let groups = record["groups"].as_array().unwrap();
+    assert!(!groups.is_empty());
+    for group in groups {
+        assert!(group["instances"].as_u64() > Some(0));
+        assert!(
+            group["rows"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|row| row["passed"] == true)
+        );
+    }
+    let mut again = program();
+    again
+        .args(["report", "--quiet"])
+        .arg(folder.path().join("record.json"));
+    assert!(
+        again.status().unwrap().success(),
+        "an interrupted record can be drawn again"
+    );
+}
+
+#[test]
+fn nothing_measured_is_said_and_an_earlier_record_stays() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let child = start(&out, "--seconds=600");
+    // The folder is made after the signal is caught, long before the first group is finished.
+    wait_until(|| out.exists());
+    let said = one_sentence(&interrupt(child));
+    // Unless an instance was finished in the meantime, and then it is kept.
+    if out.join("record.json").exists() {
+        assert_eq!(json(&out.join("record.json"))["state"], "interrupted");
+    } else {
+        assert!(said.contains("before anything was measured"), "{said}");
+        assert_eq!(files_in(&out), [""; 0]);
+    }
+}

@@ -1,0 +1,340 @@
+//! The instrument tells work from no work: a step done twice shows in the bill, a case is not
+//! told from itself, and work that is skipped has no result.
+
+use std::sync::atomic::AtomicBool;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tunneltax_core::capture::Chunk;
+use tunneltax_core::clock::Clock;
+use tunneltax_core::fate::Reason;
+use tunneltax_core::frame::{Arena, Frame};
+use tunneltax_core::path::{self, Case, PacketPath, Setup};
+use tunneltax_core::replay::{self, Lane, Plan, Samples};
+use tunneltax_core::synth::{Mix, Recipe};
+use tunneltax_core::workload::{Caches, Shape, Workload};
+use tunneltax_reports::stats::{Estimate, smallest_difference, stretch_mean};
+
+static RUNNING: AtomicBool = AtomicBool::new(false);
+
+/// A case that does what `inner` does, with something about it changed.
+struct Changed {
+    inner: Box<dyn PacketPath>,
+    change: Change,
+}
+
+enum Change {
+    /// Sends a copy of each packet through another path as well.
+    AlsoSend(Box<dyn PacketPath>, Vec<Frame<'static>>),
+    /// Loses each packet whose last byte says so.
+    Lose,
+    /// Never opens what it was sent.
+    LeaveSealed,
+}
+
+impl PacketPath for Changed {
+    fn send(&mut self, burst: &mut [Frame<'_>]) {
+        if let Change::AlsoSend(other, scratch) = &mut self.change {
+            for (copy, frame) in scratch.iter_mut().zip(burst.iter()) {
+                copy.load(frame.bytes());
+            }
+            let copies = burst.len().min(scratch.len());
+            other.send(&mut scratch[..copies]);
+        }
+        self.inner.send(burst);
+        if matches!(self.change, Change::Lose) {
+            let unlucky = |frame: &&mut Frame<'_>| frame.bytes().last() == Some(&0);
+            burst
+                .iter_mut()
+                .filter(unlucky)
+                .for_each(|frame| frame.drop_as(Reason::NoRoute));
+        }
+    }
+
+    fn receive(&mut self, burst: &mut [Frame<'_>]) {
+        if !matches!(self.change, Change::LeaveSealed) {
+            self.inner.receive(burst);
+        }
+    }
+}
+
+fn case(id: &str) -> &'static Case {
+    path::find(id).expect("a case")
+}
+
+/// `id`, but opened by something else.
+fn changed(
+    id: &str,
+    open: fn(&Setup) -> Result<Box<dyn PacketPath>, path::CaseError>,
+) -> &'static Case {
+    let original = case(id);
+    Box::leak(Box::new(Case {
+        open,
+        ..copy(original)
+    }))
+}
+
+fn copy(case: &Case) -> Case {
+    let Case {
+        id,
+        title,
+        stages,
+        step_of,
+        step,
+        kind,
+        algorithm,
+        library,
+        hops,
+        headroom,
+        tailroom,
+        added_bytes,
+        open,
+        tunnel,
+    } = *case;
+    Case {
+        id,
+        title,
+        stages,
+        step_of,
+        step,
+        kind,
+        algorithm,
+        library,
+        hops,
+        headroom,
+        tailroom,
+        added_bytes,
+        open,
+        tunnel,
+    }
+}
+
+fn open_changed(
+    id: &str,
+    setup: &Setup,
+    change: Change,
+) -> Result<Box<dyn PacketPath>, path::CaseError> {
+    let inner = (case(id).open)(setup)?;
+    Ok(Box::new(Changed { inner, change }))
+}
+
+fn also(id: &str, setup: &Setup) -> Result<Change, path::CaseError> {
+    let other = case(id);
+    let arena = Arena::new(setup.burst, other.headroom, 1500, other.tailroom);
+    let scratch = Box::leak(Box::new(arena)).frames();
+    Ok(Change::AlsoSend((other.open)(setup)?, scratch))
+}
+
+fn packets(size: u16) -> Chunk {
+    Recipe::new(Mix::Size(size), 512, 1)
+        .chunk()
+        .expect("packets")
+}
+
+/// Measures fresh instances of the cases in turns.
+fn measure(
+    cases: [&'static Case; 2],
+    chunk: &Chunk,
+    rounds: usize,
+    clock: &Clock,
+    rng: &mut ChaCha8Rng,
+) -> [Result<Samples, String>; 2] {
+    use rand::RngExt;
+    let workload = Workload::new(chunk.packets().collect());
+    let setup = Setup {
+        seed: rng.random(),
+        ..Setup::default()
+    };
+    let mut lanes = cases.map(|case| Lane::open(case, &setup, false).expect("opens"));
+    let shape = Shape::hot(workload.longest(), setup.burst, Caches::default());
+    let plan = Plan {
+        shape,
+        rounds,
+        first_stretch: 0,
+        stop: &RUNNING,
+    };
+    replay::measure(&mut lanes, &workload, &plan, clock, rng);
+    lanes.map(Lane::into_result)
+}
+
+/// Time a packet of the second case minus the first, in send, ns; one value an instance.
+fn send_differences(cases: [&'static Case; 2], instances: usize, seed: u64) -> Vec<f64> {
+    const ROUNDS: usize = 24;
+    let clock = Clock::measure();
+    let chunk = packets(256);
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut instance = || {
+        let [one, two] =
+            measure(cases, &chunk, ROUNDS, &clock, &mut rng).map(|r| r.expect("a result"));
+        let pairs = one.send_ns.iter().zip(&two.send_ns);
+        let differences: Vec<f64> = pairs.map(|(one, two)| two - one).collect();
+        stretch_mean(&differences, &one.stretch).expect("readings")
+    };
+    (0..instances).map(|_| instance()).collect()
+}
+
+/// The step is told from nothing: its interval lies above 0.
+fn is_seen(what: &str, cases: [&'static Case; 2]) {
+    let estimate = Estimate::from_instances(send_differences(cases, 10, 1)).expect("instances");
+    let low = estimate.low.expect("an interval");
+    assert!(
+        low > 0.0,
+        "{what} twice costs {:.1} ns more, at least {low:.1}",
+        estimate.mean
+    );
+}
+
+#[test]
+fn forwarding_twice_is_seen() {
+    let twice = changed("forward", |s| {
+        open_changed("forward", s, also("forward", s)?)
+    });
+    is_seen("forwarding", [case("forward"), twice]);
+}
+
+#[test]
+fn encapsulating_twice_is_seen() {
+    let twice = changed("esp/none", |s| {
+        open_changed("esp/none", s, also("esp/none", s)?)
+    });
+    is_seen("encapsulating", [case("esp/none"), twice]);
+}
+
+#[test]
+fn sealing_twice_is_seen_in_every_library() {
+    for library in ["ring", "aws-lc"] {
+        let id: &'static str = match library {
+            "ring" => "esp/aes-256-gcm@ring",
+            _ => "esp/aes-256-gcm@aws-lc",
+        };
+        let twice = match library {
+            "ring" => changed(id, |s| {
+                open_changed("esp/aes-256-gcm@ring", s, also("bare/aes-256-gcm@ring", s)?)
+            }),
+            _ => changed(id, |s| {
+                open_changed(
+                    "esp/aes-256-gcm@aws-lc",
+                    s,
+                    also("bare/aes-256-gcm@aws-lc", s)?,
+                )
+            }),
+        };
+        is_seen(library, [case(id), twice]);
+    }
+}
+
+/// A/A, many times over: a difference is called one, past the interval and past the smallest
+/// that the null gate tells, no more often than 5 % of intervals miss would let it.
+#[test]
+fn a_case_is_not_told_from_itself() {
+    const TRIES: usize = 24;
+    const INSTANCES: usize = 6;
+    const FALSE_ALARM: f64 = 1e-6;
+    for id in ["forward", "esp/aes-256-gcm@ring"] {
+        let pair = [case(id), case(id)];
+        let differences = send_differences(pair, TRIES * INSTANCES, 2);
+        let told = differences
+            .chunks(INSTANCES)
+            .filter(|instances| {
+                let smallest = smallest_difference(instances).expect("instances");
+                let estimate = Estimate::from_instances(instances.to_vec()).expect("instances");
+                let apart = estimate.low > Some(0.0) || estimate.high < Some(0.0);
+                apart && estimate.mean.abs() >= smallest
+            })
+            .count();
+        let chance = at_least(told, TRIES, 0.05);
+        assert!(
+            chance > FALSE_ALARM,
+            "{id}: told from itself {told} times of {TRIES}"
+        );
+    }
+}
+
+/// Chance of `successes` or more in so many tries.
+fn at_least(successes: usize, tries: usize, probability: f64) -> f64 {
+    let term = |k: usize| {
+        let choose: f64 = (0..k)
+            .map(|i| (tries - i) as f64 / (i + 1) as f64)
+            .product();
+        choose * probability.powi(k as i32) * (1.0 - probability).powi((tries - k) as i32)
+    };
+    (successes..=tries).map(term).sum()
+}
+
+#[test]
+fn the_binomial_tail_is_exact() {
+    assert!((at_least(0, 10, 0.3) - 1.0).abs() < 1e-12);
+    assert!((at_least(10, 10, 0.5) - 2_f64.powi(-10)).abs() < 1e-15);
+    assert!((at_least(2, 3, 0.5) - 0.5).abs() < 1e-15);
+}
+
+#[test]
+fn a_path_that_loses_packets_has_no_result() {
+    let loser = changed("forward", |s| open_changed("forward", s, Change::Lose));
+    let chunk = packets(256);
+    let all = Workload::new(chunk.packets().collect());
+    let mut lane = Lane::open(loser, &Setup::default(), false).expect("opens");
+    let proof = replay::prove(&mut lane, &all, 32).expect("a loss has its reason");
+    let lost = proof.drops.total();
+    assert!(lost > 0, "some packet ends in a zero");
+    assert_eq!(
+        proof.verified + lost,
+        all.len() as u64,
+        "what is lost is not verified"
+    );
+    assert_eq!(proof.carried.iter().filter(|c| !**c).count() as u64, lost);
+    failed(
+        [case("forward"), loser],
+        &chunk,
+        "dropped in the timed loop: no_route",
+    );
+}
+
+#[test]
+fn a_path_that_skips_the_opening_has_no_result() {
+    let id = "esp/aes-256-gcm@ring";
+    let lazy = changed(id, |s| {
+        open_changed("esp/aes-256-gcm@ring", s, Change::LeaveSealed)
+    });
+    let chunk = packets(256);
+    let all = Workload::new(chunk.packets().collect());
+    let mut lane = Lane::open(lazy, &Setup::default(), false).expect("opens");
+    let why = replay::prove(&mut lane, &all, 32)
+        .map(|_| ())
+        .expect_err("nothing was opened");
+    assert!(why.contains("came out different"), "{why}");
+    failed(
+        [case(id), lazy],
+        &chunk,
+        "came out different in the timed loop",
+    );
+}
+
+/// A plain forward in the place of a tunnel comes out right, and must be told by what it sent.
+#[test]
+fn a_path_that_skips_the_tunnel_is_told_by_its_bytes() {
+    let bypass = changed("esp/none", |s| (case("forward").open)(s));
+    let chunk = packets(256);
+    let all = Workload::new(chunk.packets().collect());
+    let wire_bytes = |case| {
+        let mut lane = Lane::open(case, &Setup::default(), false).expect("opens");
+        replay::prove(&mut lane, &all, 32)
+            .expect("comes out right")
+            .wire_bytes
+    };
+    assert_eq!(wire_bytes(bypass), all.inner_bytes());
+    let added = all.len() * (case("esp/none").added_bytes)(256);
+    assert_eq!(
+        wire_bytes(case("esp/none")),
+        all.inner_bytes() + added as u64
+    );
+}
+
+/// The second case fails with a message, and takes nothing from the first.
+fn failed(cases: [&'static Case; 2], chunk: &Chunk, expected: &str) {
+    let mut rng = ChaCha8Rng::seed_from_u64(3);
+    let [right, wrong] = measure(cases, chunk, 4, &Clock::measure(), &mut rng);
+    assert!(right.is_ok());
+    let why = wrong.map(|_| ()).expect_err("no result");
+    assert!(why.contains(expected), "{why}");
+}
