@@ -10,6 +10,7 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::fate::Reason;
 use tunneltax_core::frame::{Arena, Frame};
 use tunneltax_core::path::{self, Case, PacketPath, Setup};
+use tunneltax_core::proof::{Disproof, prove};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::synth::{Mix, Recipe};
 use tunneltax_core::workload::{Caches, Shape, Workload};
@@ -273,8 +274,7 @@ fn a_path_that_loses_packets_has_no_result() {
     let loser = changed("forward", |s| open_changed("forward", s, Change::Lose));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
-    let mut lane = Lane::open(loser, &Setup::default(), false).expect("opens");
-    let proof = replay::prove(&mut lane, &all, 32).expect("a loss has its reason");
+    let proof = prove(loser, &Setup::default(), &all).expect("a loss has its reason");
     let lost = proof.drops.total();
     assert!(lost > 0, "some packet ends in a zero");
     assert_eq!(
@@ -298,11 +298,8 @@ fn a_path_that_skips_the_opening_has_no_result() {
     });
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
-    let mut lane = Lane::open(lazy, &Setup::default(), false).expect("opens");
-    let why = replay::prove(&mut lane, &all, 32)
-        .map(|_| ())
-        .expect_err("nothing was opened");
-    assert!(why.contains("came out different"), "{why}");
+    let disproof = prove(lazy, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Different(0)));
     failed(
         [case(id), lazy],
         &chunk,
@@ -310,24 +307,29 @@ fn a_path_that_skips_the_opening_has_no_result() {
     );
 }
 
-/// A plain forward in the place of a tunnel comes out right, and must be told by what it sent.
+/// A plain forward in the place of a tunnel comes out right, and is told by what it sent.
 #[test]
 fn a_path_that_skips_the_tunnel_is_told_by_its_bytes() {
     let bypass = changed("esp/none", |s| (case("forward").open)(s));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
-    let wire_bytes = |case| {
-        let mut lane = Lane::open(case, &Setup::default(), false).expect("opens");
-        replay::prove(&mut lane, &all, 32)
-            .expect("comes out right")
-            .wire_bytes
-    };
-    assert_eq!(wire_bytes(bypass), all.inner_bytes());
+    let disproof = prove(bypass, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Length(0)));
+    let honest = prove(case("esp/none"), &Setup::default(), &all).expect("comes out right");
     let added = all.len() * (case("esp/none").added_bytes)(256);
-    assert_eq!(
-        wire_bytes(case("esp/none")),
-        all.inner_bytes() + added as u64
-    );
+    assert_eq!(honest.wire_bytes, all.inner_bytes() + added as u64);
+}
+
+/// The framing without the cipher in the place of a sealed tunnel: right bytes out, right
+/// length, and the payload in the clear.
+#[test]
+fn a_path_that_skips_the_cipher_is_told_by_the_clear_text() {
+    let id = "esp/aes-256-gcm@ring";
+    let clear = changed(id, |s| (case("esp/none").open)(s));
+    let chunk = packets(256);
+    let all = Workload::new(chunk.packets().collect());
+    let disproof = prove(clear, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Leaked(0)));
 }
 
 /// The second case fails with a message, and takes nothing from the first.
