@@ -11,6 +11,7 @@ mod lane_sum;
 mod libraries;
 mod measure;
 mod output;
+mod outset;
 mod pace;
 mod pcap_file;
 mod plan;

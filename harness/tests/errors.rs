@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use program::{SMALL, bundled, files_in, folder, pcap, program, text};
+use program::{SMALL, bundled, files_in, folder, json, pcap, program, small_but, text};
 
 /// One sentence on standard error, nothing on standard output, this exit code.
 fn refused(output: &Output, code: i32, expected: &[&str]) {
@@ -23,12 +23,11 @@ fn refused(output: &Output, code: i32, expected: &[&str]) {
 }
 
 /// Runs and expects a refusal that leaves no file in `--out`.
-fn run_refused(files: &[&Path], options: &[&str], code: i32, expected: &[&str]) {
+fn run_refused(files: &[&Path], options: &[&'static str], code: i32, expected: &[&str]) {
     let out = folder();
     let mut command = program();
     command
-        .args(SMALL)
-        .args(options)
+        .args(small_but(options))
         .arg("--quiet")
         .arg("--out")
         .arg(out.path());
@@ -72,16 +71,24 @@ fn captures_that_cannot_be_read() {
         1,
         &["noise.bin", "no capture"],
     );
-    let mut gzip = std::fs::read(bundled("iperf3.pcap.gz")).unwrap();
-    let middle = gzip.len() / 3;
-    gzip[middle..middle + 64].fill(0xff);
-    let corrupt = inside("corrupt.pcap.gz", &gzip);
-    run_refused(
-        &[&corrupt],
-        &["--max-packets=1000000"],
-        1,
-        &["corrupt.pcap.gz", "gzip", "again"],
-    );
+    let whole = std::fs::read(bundled("iperf3.pcap.gz")).unwrap();
+    // No such block type (RFC 1951, 3.2.3), and rubbish in the middle of a block.
+    let header_bytes = 10
+        + whole[10..]
+            .iter()
+            .position(|b| *b == 0)
+            .map_or(0, |at| at + 1);
+    let named = whole[3] & 0x08 != 0;
+    let first_block = if named { header_bytes } else { 10 };
+    for (name, from, bytes, said) in [
+        ("block.pcap.gz", first_block, 1, "gzip"),
+        ("middle.pcap.gz", whole.len() / 3, 64, "again"),
+    ] {
+        let mut gzip = whole.clone();
+        gzip[from..from + bytes].fill(0xff);
+        let corrupt = inside(name, &gzip);
+        run_refused(&[&corrupt], &["--max-packets=1000000"], 1, &[name, said]);
+    }
     let odd = inside("two\nlines.pcap", b"");
     run_refused(&[&odd], &[], 1, &["two\\nlines.pcap"]);
     // A good one before it changes nothing.
@@ -227,7 +234,7 @@ fn records_that_cannot_be_drawn() {
         ),
         (
             "histogram.json",
-            text.replace("HISTFAAA", "HISTFAAB"),
+            text.replace("HISTFAAA", "HISTEAAA"),
             "histogram",
         ),
         (
@@ -235,6 +242,7 @@ fn records_that_cannot_be_drawn() {
             text.replace("\"histogram_ns\": \"", "\"histogram_ns\": \"#"),
             "histogram",
         ),
+        ("torn.json", torn_histogram(&whole), "histogram"),
     ] {
         let record = written(folder.path(), name, bytes.as_bytes());
         refused(&report(&record), 1, &[expected, next]);
@@ -243,6 +251,15 @@ fn records_that_cannot_be_drawn() {
     // And it is the damage that is refused.
     assert_eq!(report(&whole).status.code(), Some(0));
     assert_eq!(files_in(&out), ["report.html", "report.md"]);
+}
+
+/// The record with one histogram cut in the middle; still base64.
+fn torn_histogram(record: &Path) -> String {
+    let mut record = json(record);
+    let stored = &mut record["groups"][0]["rows"][0]["figures"]["send_stamped"]["histogram_ns"];
+    let half = stored.as_str().expect("a histogram").len() / 8 * 4;
+    *stored = stored.as_str().expect("a histogram")[..half].into();
+    record.to_string()
 }
 
 fn small_record(folder: &Path) -> std::path::PathBuf {

@@ -2,6 +2,7 @@
 
 mod program;
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ fn start(out: &Path, seconds: &str) -> Child {
         seconds,
     ]);
     command.arg("--out").arg(out).arg(bundled("dns.pcapng"));
-    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command.spawn().expect("the program starts")
 }
 
@@ -106,16 +107,18 @@ fn what_was_measured_is_kept() {
 #[test]
 fn nothing_measured_is_said_and_an_earlier_record_stays() {
     let folder = folder();
-    let out = folder.path().join("out");
-    let child = start(&out, "--seconds=600");
-    // The folder is made after the signal is caught, long before the first group is finished.
-    wait_until(|| out.exists());
+    let record = folder.path().join("record.json");
+    std::fs::write(&record, "{\"state\": \"earlier\"}").unwrap();
+    let mut child = start(folder.path(), "--seconds=600");
+    // The plan is printed after the signal is caught, long before the first group is finished.
+    let mut plan = BufReader::new(child.stdout.take().unwrap());
+    plan.read_line(&mut String::new()).unwrap();
     let said = one_sentence(&interrupt(child));
     // Unless an instance was finished in the meantime, and then it is kept.
-    if out.join("record.json").exists() {
-        assert_eq!(json(&out.join("record.json"))["state"], "interrupted");
-    } else {
+    if json(&record)["state"] == "earlier" {
         assert!(said.contains("before anything was measured"), "{said}");
-        assert_eq!(files_in(&out), [""; 0]);
+        assert_eq!(files_in(folder.path()), ["record.json"]);
+    } else {
+        assert_eq!(json(&record)["state"], "interrupted");
     }
 }

@@ -3,18 +3,18 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::capture::Limits;
-use tunneltax_core::clock::{self, Clock};
+use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
-use tunneltax_core::path::{Case, Setup};
+use tunneltax_core::path::Setup;
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
-use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA, WorkloadKind};
+use tunneltax_reports::record::{Noise, Record, WorkloadKind};
 use tunneltax_reports::stats::median;
 
 use super::report::{self, Drawn};
@@ -22,9 +22,10 @@ use crate::captures::{self, Survey, UNMEASURED};
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::host::{self, Disturbance};
-use crate::libraries::libraries;
+
 use crate::measure::{Bench, GroupInMaking, Subject};
 use crate::output;
+use crate::outset;
 use crate::pace::Pace;
 use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
@@ -68,7 +69,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     }
 
     let mut run = Run {
-        record: skeleton(&bench, options, pinned, &mixes),
+        record: outset::begin(&bench, options, pinned, &mixes),
         options,
         bench: &bench,
         planner: &planner,
@@ -344,66 +345,4 @@ fn first_failure(record: &Record) -> Option<String> {
         group.workload,
         row.message.as_deref().unwrap_or("no reason given"),
     ))
-}
-
-fn skeleton(
-    bench: &Bench<'_>,
-    options: &RunOptions,
-    pinned_to: Option<usize>,
-    mixes: &[Mix],
-) -> Record {
-    Record {
-        schema: SCHEMA.to_owned(),
-        state: "running".to_owned(),
-        provenance: Provenance {
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            seconds: 0.0,
-            command: std::env::args().collect(),
-            seed: options.selection.seed,
-            build: host::build(),
-            host: host::host(pinned_to),
-            clock: record::Clock {
-                name: clock::NAME.to_owned(),
-                hertz: bench.clock.hertz,
-                step_ns: bench.clock.step_ns,
-                reading_ns: bench.clock.reading_ns,
-                fenced_reading_ns: bench.clock.fenced_reading_ns,
-                invariant: bench.clock.invariant,
-            },
-            libraries: libraries(),
-            noise: Noise {
-                load_start: 0.0,
-                load_end: 0.0,
-                steal_percent: None,
-                involuntary_switches: None,
-                anchor_min_ghz: 0.0,
-                anchor_median_ghz: 0.0,
-                anchor_max_ghz: 0.0,
-            },
-        },
-        captures: Vec::new(),
-        cases: bench
-            .cases
-            .iter()
-            .map(|case| case_of_record(case, mixes))
-            .collect(),
-        groups: Vec::new(),
-    }
-}
-
-fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
-    let sizes = mixes.iter().filter_map(|mix| match mix {
-        Mix::Size(bytes) => Some(u32::from(*bytes)),
-        _ => None,
-    });
-    record::Case {
-        id: case.id.to_owned(),
-        title: case.title.to_owned(),
-        stages: case.stages.iter().map(|s| (*s).to_owned()).collect(),
-        step_of: case.step_of.map(str::to_owned),
-        step: case.step.to_owned(),
-        added_bytes: sizes
-            .map(|bytes| (bytes, (case.added_bytes)(bytes as usize) as u32))
-            .collect(),
-    }
 }

@@ -49,6 +49,14 @@ pub const SMALL: [&str; 9] = [
     "--burst=16",
 ];
 
+/// [`SMALL`] with some of its options given otherwise, or more of them.
+pub fn small_but(options: &[&'static str]) -> Vec<&'static str> {
+    let name = |option: &'static str| option.split('=').next();
+    let given = |option: &&str| options.iter().any(|o| name(o) == option.split('=').next());
+    let kept = SMALL.into_iter().filter(|option| !given(option));
+    kept.chain(options.iter().copied()).collect()
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }

@@ -3,5 +3,5 @@
 mod estimate;
 mod samples;
 
-pub use estimate::{Estimate, smallest_difference};
+pub use estimate::{CONFIDENCE, Estimate, smallest_difference};
 pub use samples::{median, stretch_mean};

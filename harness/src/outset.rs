@@ -1,0 +1,76 @@
+//! The record as a run begins it: where the figures will come from, the cases, and no figures.
+
+use std::time::SystemTime;
+
+use tunneltax_core::clock;
+use tunneltax_core::path::Case;
+use tunneltax_core::synth::Mix;
+use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA};
+
+use crate::cli::RunOptions;
+use crate::host;
+use crate::libraries::libraries;
+use crate::measure::Bench;
+
+/// The record of a run that begins now.
+pub fn begin(
+    bench: &Bench<'_>,
+    options: &RunOptions,
+    pinned_to: Option<usize>,
+    mixes: &[Mix],
+) -> Record {
+    Record {
+        schema: SCHEMA.to_owned(),
+        state: "running".to_owned(),
+        provenance: Provenance {
+            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+            seconds: 0.0,
+            command: std::env::args().collect(),
+            seed: options.selection.seed,
+            build: host::build(),
+            host: host::host(pinned_to),
+            clock: record::Clock {
+                name: clock::NAME.to_owned(),
+                hertz: bench.clock.hertz,
+                step_ns: bench.clock.step_ns,
+                reading_ns: bench.clock.reading_ns,
+                fenced_reading_ns: bench.clock.fenced_reading_ns,
+                invariant: bench.clock.invariant,
+            },
+            libraries: libraries(),
+            noise: Noise {
+                load_start: 0.0,
+                load_end: 0.0,
+                steal_percent: None,
+                involuntary_switches: None,
+                anchor_min_ghz: 0.0,
+                anchor_median_ghz: 0.0,
+                anchor_max_ghz: 0.0,
+            },
+        },
+        captures: Vec::new(),
+        cases: bench
+            .cases
+            .iter()
+            .map(|case| case_of_record(case, mixes))
+            .collect(),
+        groups: Vec::new(),
+    }
+}
+
+fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
+    let sizes = mixes.iter().filter_map(|mix| match mix {
+        Mix::Size(bytes) => Some(u32::from(*bytes)),
+        _ => None,
+    });
+    record::Case {
+        id: case.id.to_owned(),
+        title: case.title.to_owned(),
+        stages: case.stages.iter().map(|s| (*s).to_owned()).collect(),
+        step_of: case.step_of.map(str::to_owned),
+        step: case.step.to_owned(),
+        added_bytes: sizes
+            .map(|bytes| (bytes, (case.added_bytes)(bytes as usize) as u32))
+            .collect(),
+    }
+}
