@@ -128,8 +128,12 @@ def rules(readme):
 
 def check(readme, output):
     rules(readme)
-    now, then = shapes(output.read_text()), shapes(spliced(readme)[1].replace("```text\n", ""))
-    stale = [f"{part}\n  README {then[part]}\n  now    {now[part]}" for part in now if now[part] != then[part]]
+    fenced = spliced(readme)[1].split("```")
+    if len(fenced) != 3:
+        sys.exit(f"{readme} shows no output; run ci/readme.sh")
+    now, then = shapes(output.read_text()), shapes(fenced[1].removeprefix("text\n"))
+    changed = [part for part in now if now[part] != then[part]]
+    stale = [f"{part}\n  README {then[part]}\n  now    {now[part]}" for part in changed]
     if stale:
         sys.exit("README is stale; run ci/readme.sh:\n" + "\n".join(stale))
 

@@ -17,6 +17,7 @@
 //! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
+//! | [`trap`] | a sentence where the CPU lacks an instruction | |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
 pub mod capture;
@@ -32,6 +33,7 @@ pub mod replay;
 pub mod replay_window;
 pub mod sa;
 pub mod synth;
+pub mod trap;
 pub mod vectors;
 pub mod wire;
 pub mod workload;

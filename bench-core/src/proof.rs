@@ -25,6 +25,11 @@ pub struct Proof {
     pub carried: Vec<bool>,
 }
 
+/// Packets of a workload whose sent form is searched for their payload.
+const LEAK_CHECKED: u64 = 64;
+/// Octets of payload that are searched for.
+const LEAK_OCTETS: usize = 16;
+
 /// Why a case has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disproof {
@@ -34,6 +39,15 @@ pub enum Disproof {
     /// A packet is longer than the frames of the walk.
     #[error("packet {0} does not fit its frame")]
     DoesNotFit(u64),
+    /// What was sent does not have the length that the case says.
+    #[error("packet {0} was sent with another length than the case adds")]
+    Length(u64),
+    /// What was sent shows what is inside.
+    #[error("packet {0} was sent with its payload in the clear")]
+    Leaked(u64),
+    /// The receiver takes what was not sent.
+    #[error("a packet with a changed ICV was taken")]
+    Forged,
     /// What came out is not what went in, forwarded.
     #[error("round trip wrong: packet {0} came out different")]
     Different(u64),
@@ -63,7 +77,17 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
             }
         }
         path.send(frames);
-        for frame in frames.iter().filter(|f| f.is_carried()) {
+        for (at, (frame, packet)) in frames.iter().zip(packets).enumerate() {
+            if !frame.is_carried() {
+                continue;
+            }
+            let at = proof.packets + at as u64;
+            if frame.len() != packet.len() + (case.added_bytes)(packet.len()) {
+                return Err(Disproof::Length(at));
+            }
+            if case.library.is_some() && at < LEAK_CHECKED && leaks(packet, frame.bytes()) {
+                return Err(Disproof::Leaked(at));
+            }
             proof.wire_bytes += frame.len() as u64;
             proof.over_mtu += u64::from(frame.over_mtu);
         }
@@ -83,5 +107,37 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
             proof.carried.push(frame.is_carried());
         }
     }
+    if case.library.is_some() && forgery_passes(case, setup, workload)? {
+        return Err(Disproof::Forged);
+    }
     Ok(proof)
+}
+
+/// True where the end of the packet stands in what was sent, wherever: its last octets are
+/// payload, which no gateway changes. Payload that is one octet repeated tells nothing.
+fn leaks(packet: &[u8], sent: &[u8]) -> bool {
+    let Some(end) = packet.last_chunk::<LEAK_OCTETS>() else {
+        return false;
+    };
+    let telling = end.iter().any(|octet| octet != &end[0]);
+    telling && sent.windows(LEAK_OCTETS).any(|window| window == end)
+}
+
+/// True where a packet with a turned bit in its ICV is taken.
+fn forgery_passes(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<bool, Disproof> {
+    let mut path = (case.open)(setup)?;
+    let mut arena = Arena::new(1, case.headroom, workload.longest(), case.tailroom);
+    let mut frames = arena.frames();
+    for packet in workload.iter() {
+        frames[0].load(packet);
+        path.send(&mut frames);
+        if frames[0].is_carried() {
+            if let Some(last) = frames[0].bytes_mut().last_mut() {
+                *last ^= 1;
+            }
+            path.receive(&mut frames);
+            return Ok(frames[0].is_carried());
+        }
+    }
+    Ok(false)
 }

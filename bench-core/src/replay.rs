@@ -55,10 +55,8 @@ pub struct Samples {
     pub send_clock_share: f64,
     /// The clock's part of a receive total, 0 to 1.
     pub receive_clock_share: f64,
-    /// Visits left out because something else ran.
-    pub disturbed: u64,
-    /// Visits.
-    pub visits: u64,
+    /// Readings, send and receive, in which a visit was left out because something else ran.
+    pub disturbed: [u64; 2],
 }
 
 /// Which half of a path is walked.
@@ -178,7 +176,7 @@ pub fn measure(
         let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
         speeds.extend(clock::core_ghz(clock));
         order.shuffle(order_rng);
-        measure_round(lanes, &mut desk, first, stretches, &order, round == 0);
+        measure_round(lanes, &mut desk, first, stretches, &order);
     }
     speeds
 }
@@ -191,15 +189,11 @@ fn measure_round(
     first: usize,
     stretches: usize,
     order: &[usize],
-    first_round: bool,
 ) {
     let readings = desk.shape.readings_per_fill;
     let mut totals: Vec<[Visit; 2]> = lanes.iter().map(|_| Default::default()).collect();
     for &lane in order {
         desk.visit(&mut lanes[lane], first);
-        if first_round {
-            desk.visit(&mut lanes[lane], first);
-        }
     }
     for (turn, lane) in both_ways(order) {
         totals[lane][turn] = desk.visit(&mut lanes[lane], first);
@@ -240,15 +234,35 @@ struct Desk<'w, 'a> {
 }
 
 impl Desk<'_, '_> {
+    /// Position in the workload of a frame of the arena: the walk wraps between stretches, so
+    /// that a stretch is always the same packets.
+    fn position(&self, first_stretch: usize, at: usize) -> usize {
+        let packets = self.shape.packets_per_reading;
+        let stretches = self.shape.readings_per_walk(self.workload.len()).max(1);
+        ((first_stretch + at / packets) % stretches) * packets + at % packets
+    }
+
     fn fill(&mut self, first_stretch: usize) {
-        let position = first_stretch * self.shape.packets_per_reading;
-        for (at, frame) in self.frames.iter_mut().enumerate() {
-            frame.load(self.workload.packet(position + at));
+        for at in 0..self.frames.len() {
+            let packet = self.workload.packet(self.position(first_stretch, at));
+            self.frames[at].load(packet);
+        }
+    }
+
+    /// Fills, with the lane's code, tables and branch predictors used to a burst of it: other
+    /// lanes had their turns in between. Hot only; it would heat the first frames of a warm one.
+    fn prepare(&mut self, lane: &mut Lane, first_stretch: usize) {
+        self.fill(first_stretch);
+        if self.shape.readings_per_fill == 1 {
+            let burst = self.shape.burst.min(self.frames.len());
+            lane.walk(Half::Send, &mut self.frames[..burst]);
+            lane.walk(Half::Receive, &mut self.frames[..burst]);
+            self.fill(first_stretch);
         }
     }
 
     fn visit(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
-        self.fill(first_stretch);
+        self.prepare(lane, first_stretch);
         let Shape {
             burst,
             packets_per_reading,
@@ -264,13 +278,12 @@ impl Desk<'_, '_> {
             send: walk(Half::Send),
             receive: walk(Half::Receive),
         };
-        lane.samples.visits += 1;
         self.compare(lane, first_stretch);
         visit
     }
 
     fn visit_stamped(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
-        self.fill(first_stretch);
+        self.prepare(lane, first_stretch);
         let mut visit = Visit::default();
         for half in [Half::Send, Half::Receive] {
             for frames in self.frames.chunks_mut(self.shape.packets_per_reading) {
@@ -292,13 +305,14 @@ impl Desk<'_, '_> {
 
     /// Every packet must have come out, and right.
     fn compare(&self, lane: &mut Lane, first_stretch: usize) {
-        let position = first_stretch * self.shape.packets_per_reading;
         let wrong = self.frames.iter().enumerate().find(|(at, frame)| {
-            let right = self.workload.expected(lane.case.hops, position + at);
+            let right = self
+                .workload
+                .expected(lane.case.hops, self.position(first_stretch, *at));
             !frame.is_carried() || frame.bytes() != right
         });
         if let (Some((at, frame)), None) = (wrong, &lane.failed) {
-            let at = (position + at) % self.workload.len().max(1);
+            let at = self.position(first_stretch, at) % self.workload.len().max(1);
             lane.failed = Some(match frame.fate {
                 Fate::Dropped(reason) => {
                     format!(
@@ -335,7 +349,7 @@ impl Desk<'_, '_> {
         let packet_ns = (total_ns - clock_ns) / packets;
         let stamping_ns = stamped.map(|visit| pick(visit) / packets - packet_ns);
         let samples = &mut lane.samples;
-        samples.disturbed += u64::from(disturbed);
+        samples.disturbed[half as usize] += u64::from(disturbed);
         let (times, stampings, share) = match half {
             Half::Send => (
                 &mut samples.send_ns,

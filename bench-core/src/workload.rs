@@ -144,10 +144,12 @@ impl Shape {
         }
     }
 
-    /// Warm: between the fill of a packet and its turn, four times the L2 was written.
-    pub fn warm(longest: usize, burst: usize, caches: Caches) -> Self {
+    /// Warm: between the fill of a packet and its turn, twice the L2 was written, counting only
+    /// the lines of packets of a mean size.
+    pub fn warm(longest: usize, mean_bytes: f64, burst: usize, caches: Caches) -> Self {
         let hot = Self::hot(longest, burst, caches);
-        let packets = (4 * caches.l2_bytes).div_ceil(touched_bytes(longest));
+        let written = (mean_bytes.ceil() as usize).next_multiple_of(LINE_BYTES);
+        let packets = (2 * caches.l2_bytes).div_ceil(written.max(LINE_BYTES));
         Self {
             readings_per_fill: packets.div_ceil(hot.packets_per_reading).max(2),
             ..hot
@@ -180,8 +182,10 @@ mod tests {
             let hot = Shape::hot(longest, 32, caches);
             assert!(hot.burst >= 1 && hot.readings_per_fill == 1);
             assert!(hot.packets_per_reading * longest <= caches.l1d_bytes);
-            let warm = Shape::warm(longest, 32, caches);
-            assert!(warm.arena_packets() * touched_bytes(longest) >= 4 * caches.l2_bytes);
+            let warm = Shape::warm(longest, longest as f64, 32, caches);
+            assert!(
+                warm.arena_packets() * longest.next_multiple_of(LINE_BYTES) >= 2 * caches.l2_bytes
+            );
         }
     }
 

@@ -101,7 +101,7 @@ pub struct RunArguments {
 /// What is read, and which cases see it.
 #[derive(Clone, Debug, Args)]
 pub struct Selection {
-    /// Cases, as a glob over ids; an id without @ means every library [repeatable]
+    /// Cases, as a glob over ids; an id without @ means every library (repeatable)
     #[arg(long = "case", value_name = "GLOB")]
     pub cases: Vec<String>,
     /// Longest IP packet that enters the near gateway, bytes

@@ -2,6 +2,8 @@
 
 use raw_cpuid::CpuId;
 
+use tunneltax_core::trap;
+
 use crate::failure::Failure;
 
 /// Target features that were on at compile time.
@@ -56,6 +58,8 @@ fn has(feature: &str) -> Option<bool> {
 
 /// Refuses a CPU that lacks a feature that the compiler was allowed to use. Runs first.
 pub fn check() -> Result<(), Failure> {
+    // What comes before this line is the trap's: naming it here links it.
+    std::hint::black_box(trap::is_set());
     let missing: Vec<&str> = BUILT_FOR
         .split(',')
         .filter(|feature| has(feature) == Some(false))

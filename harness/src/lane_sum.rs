@@ -26,6 +26,8 @@ pub struct LaneSum {
     send_latency: Latency,
     receive_latency: Latency,
     clock_share: [f64; 2],
+    disturbed: [u64; 2],
+    readings: u64,
 }
 
 /// One instance's values, weighted by the packets of the chunks.
@@ -101,6 +103,8 @@ impl LaneSum {
             send_latency: Latency::default(),
             receive_latency: Latency::default(),
             clock_share: [0.0; 2],
+            disturbed: [0; 2],
+            readings: 0,
         }
     }
 
@@ -123,7 +127,14 @@ impl LaneSum {
         self.instances[at].add(values, weight);
         self.send_latency.merge(&samples.send_latency);
         self.receive_latency.merge(&samples.receive_latency);
-        self.clock_share = [samples.send_clock_share, samples.receive_clock_share];
+        for (half, share) in [samples.send_clock_share, samples.receive_clock_share]
+            .into_iter()
+            .enumerate()
+        {
+            self.clock_share[half] = self.clock_share[half].max(share);
+            self.disturbed[half] += samples.disturbed[half];
+        }
+        self.readings += samples.stretch.len() as u64;
     }
 
     /// The row of the record.
@@ -172,6 +183,9 @@ impl LaneSum {
             receive_ns: self.estimate(|v| v.halves[1])?,
             sum_ns: self.estimate(|v| v.sum)?,
             clock_share_percent: self.clock_share.map(|share| share * 100.0),
+            disturbed_percent: self
+                .disturbed
+                .map(|disturbed| 100.0 * disturbed as f64 / self.readings.max(1) as f64),
             against,
             send_stamped: self.stamped(&self.send_latency, 0)?,
             receive_stamped: self.stamped(&self.receive_latency, 1)?,
@@ -216,10 +230,19 @@ impl LaneSum {
             .zip(&original.instances)
             .map(|(twin, original)| 100.0 * twin.values.against[0][2] / original.values.sum)
             .collect();
+        let spread = smallest_difference(&percent)?;
+        let difference_percent = Estimate::from_instances(percent)?;
+        // A null that is off by itself, on every instance alike, tells no less than it is off.
+        let ends = [difference_percent.low, difference_percent.high];
+        let smallest_percent = ends
+            .into_iter()
+            .flatten()
+            .map(f64::abs)
+            .fold(spread, f64::max);
         Some(NullGate {
             case: self.case.id.to_owned(),
-            smallest_percent: smallest_difference(&percent)?,
-            difference_percent: Estimate::from_instances(percent)?,
+            smallest_percent,
+            difference_percent,
         })
     }
 }

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use rand::RngExt;
+use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
@@ -225,12 +226,14 @@ impl<'a> GroupInMaking<'a> {
             routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
             ..self.bench.setup.clone()
         };
-        for (at, lane) in self
-            .lanes
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, l)| l.failed.is_none())
-        {
+        // In an order of its own: who is opened last finds the heap used by all the others.
+        let mut order: Vec<usize> = (0..self.lanes.len()).collect();
+        order.shuffle(rng);
+        for at in order {
+            let lane = &mut self.lanes[at];
+            if lane.failed.is_some() {
+                continue;
+            }
             match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {
                 Ok(fresh) => {
                     opened.push(fresh);

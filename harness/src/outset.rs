@@ -35,6 +35,7 @@ pub fn begin(
                 step_ns: bench.clock.step_ns,
                 reading_ns: bench.clock.reading_ns,
                 fenced_reading_ns: bench.clock.fenced_reading_ns,
+                invariant: bench.clock.invariant,
             },
             libraries: libraries(),
             noise: Noise {

@@ -162,7 +162,7 @@ impl Schedule {
 /// A generated workload, hot and warm.
 fn size_works(planner: &Planner, mix: Mix) -> [Work; 2] {
     let longest = mix.parts().map(|(size, _)| size).max().unwrap_or(0);
-    let shapes = planner.shapes(usize::from(longest));
+    let shapes = planner.shapes(usize::from(longest), mix.mean_bytes());
     shapes.map(|shape| Work::size(mix.mean_bytes(), shape))
 }
 
@@ -232,7 +232,7 @@ impl Part {
                 CLASSES.get(class).map_or(LONGEST, |(_, high)| *high),
             ),
         };
-        let shape = self.shape(planner.shapes(longest.min(LONGEST)));
+        let shape = self.shape(planner.shapes(longest.min(LONGEST), mean_bytes));
         Work::walk(packets as usize, mean_bytes, shape)
     }
 

@@ -293,8 +293,8 @@ fn a_path_that_skips_the_opening_has_no_result() {
     });
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
-    let why = prove(lazy, &Setup::default(), &all).map(|_| ());
-    assert_eq!(why, Err(Disproof::Different(0)));
+    let disproof = prove(lazy, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Different(0)));
     failed(
         [case(id), lazy],
         &chunk,
@@ -302,22 +302,29 @@ fn a_path_that_skips_the_opening_has_no_result() {
     );
 }
 
-/// A plain forward in the place of a tunnel comes out right, and must be told by what it sent.
+/// A plain forward in the place of a tunnel comes out right, and is told by what it sent.
 #[test]
 fn a_path_that_skips_the_tunnel_is_told_by_its_bytes() {
     let bypass = changed("esp/none", |s| (case("forward").open)(s));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
-    let wire_bytes = |case| {
-        let proof = prove(case, &Setup::default(), &all).expect("comes out right");
-        proof.wire_bytes
-    };
-    assert_eq!(wire_bytes(bypass), all.inner_bytes());
+    let disproof = prove(bypass, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Length(0)));
+    let honest = prove(case("esp/none"), &Setup::default(), &all).expect("comes out right");
     let added = all.len() * (case("esp/none").added_bytes)(256);
-    assert_eq!(
-        wire_bytes(case("esp/none")),
-        all.inner_bytes() + added as u64
-    );
+    assert_eq!(honest.wire_bytes, all.inner_bytes() + added as u64);
+}
+
+/// The framing without the cipher in the place of a sealed tunnel: right bytes out, right
+/// length, and the payload in the clear.
+#[test]
+fn a_path_that_skips_the_cipher_is_told_by_the_clear_text() {
+    let id = "esp/aes-256-gcm@ring";
+    let clear = changed(id, |s| (case("esp/none").open)(s));
+    let chunk = packets(256);
+    let all = Workload::new(chunk.packets().collect());
+    let disproof = prove(clear, &Setup::default(), &all).map(|_| ());
+    assert_eq!(disproof, Err(Disproof::Leaked(0)));
 }
 
 /// The second case fails with a message, and takes nothing from the first.

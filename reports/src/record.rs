@@ -116,6 +116,9 @@ pub struct Clock {
     pub reading_ns: f64,
     /// Cost of a fenced reading, as the burst totals use it.
     pub fenced_reading_ns: f64,
+    /// The CPU says that the counter runs at one rate and never stops; if not, figures in ns
+    /// hold only as far as the core's speed did.
+    pub invariant: bool,
 }
 
 /// A cipher library as it was in this binary on this CPU.
@@ -267,6 +270,9 @@ pub struct Figures {
     pub sum_ns: Estimate,
     /// The clock's part of a burst total, percent, send and receive; it has been subtracted.
     pub clock_share_percent: [f64; 2],
+    /// Readings in which one of two visits was left out because something else ran, percent,
+    /// send and receive.
+    pub disturbed_percent: [f64; 2],
     /// Paired differences to other cases of the group.
     pub against: Vec<Paired>,
     /// Single packets.

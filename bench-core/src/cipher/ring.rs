@@ -6,7 +6,7 @@ use ring::aead::{
 
 use super::{Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
 
-/// An AEAD of the library, by its place in [`ALGORITHMS`].
+/// An AEAD of the library, by its place in the list of algorithms.
 pub struct Ring<const ALGORITHM: usize>(LessSafeKey);
 
 /// AES-128-GCM, which only published vectors use.

@@ -167,7 +167,7 @@ impl Run<'_> {
             let chunk = plan::generate(*mix, self.bench.setup.seed)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
             let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-            let shapes = self.planner.shapes(longest);
+            let shapes = self.planner.shapes(longest, mix.mean_bytes());
             for (temperature, shape) in TEMPERATURES.into_iter().zip(shapes) {
                 if self.stopped() {
                     return Ok(());
@@ -222,7 +222,7 @@ impl Run<'_> {
                     let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
                     let bytes: usize = packets.iter().map(|p| p.len()).sum();
                     let mean = bytes as f64 / packets.len() as f64;
-                    let shape = part.shape(self.planner.shapes(longest));
+                    let shape = part.shape(self.planner.shapes(longest, mean));
                     let work = Work::walk(packets.len(), mean, shape);
                     let seconds = self.planner.least_seconds(&work) * stretch;
                     self.measure(group, packets, shape, &work, seconds);

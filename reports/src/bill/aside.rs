@@ -37,7 +37,7 @@ pub fn legend() -> [(&'static str, &'static str); 7] {
         ),
         (
             "Gbit/s, Mpps",
-            "inner IP bits and packets with one core at each end; the slower end sets the pace",
+            "inner IP bits and packets with one core at each end, an upper bound: no driver, no DMA, no network card; the slower end sets the pace",
         ),
     ]
 }

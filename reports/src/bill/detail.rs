@@ -134,7 +134,7 @@ fn circumstances(group: &GroupBill<'_>) -> String {
 pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
     let mut head = vec!["case".to_owned()];
     head.extend(PERCENTILES.iter().map(|(_, name)| (*name).to_owned()));
-    head.extend(["max", "stamped", "stamping", "bursts", "left over"].map(str::to_owned));
+    head.extend(["max", "stamped", "stamping", "bursts", "beyond"].map(str::to_owned));
     let mut rows = Vec::new();
     let directions: [(&str, Pick); 2] = [
         ("send", |m| m.send.as_ref()),
@@ -162,14 +162,14 @@ pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
     }
     (!rows.is_empty()).then(|| Table {
         title: format!("Single packets, {}, {}", group.title(), group.temperature()),
-        note: "service time, ns, the stamp included; mean of the stamps (stamped) − stamping = bursts + left over".to_owned(),
+        note: "service time, ns, the stamp included; mean of the stamps (stamped) = burst totals (bursts) + what a packet alone takes beyond its part of a burst, stamp and stalls included (beyond); stamping is the median of that".to_owned(),
         head,
         rows,
     })
 }
 
 fn latency_cells(latency: &Latency, smallest_ns: Option<f64>) -> Vec<Cell> {
-    let left_over = match (latency.left_over_ns(), smallest_ns) {
+    let left_over = match (latency.beyond_burst_ns(), smallest_ns) {
         (Some(ns), Some(smallest)) if ns.abs() < smallest => Cell::Below(smallest),
         (Some(ns), _) => Cell::Estimate(ns, None),
         (None, _) => Cell::Blank,

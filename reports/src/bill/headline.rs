@@ -199,7 +199,10 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
         spans.push(Span::Words(format!(" what {ground} alone costs")));
     }
     spans.push(Span::Words(". ".to_owned()));
-    spans.extend(carries(measured, "One core at each end carries "));
+    spans.extend(carries(
+        measured,
+        "One core at each end, without driver and network card, carries at most ",
+    ));
     if let Some(added) = measured.added_bytes.filter(|added| *added > 0.0) {
         spans.push(Span::Words(format!(
             " The packet grows by {} bytes.",
@@ -224,7 +227,10 @@ fn second(group: &GroupBill<'_>, line: &Line<'_>) -> Option<Vec<Span>> {
         )));
     }
     spans.push(Span::Words(". ".to_owned()));
-    spans.extend(carries(measured, "One core at each end then carries "));
+    spans.extend(carries(
+        measured,
+        "One core at each end then carries at most ",
+    ));
     Some(spans)
 }
 

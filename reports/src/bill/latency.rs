@@ -55,10 +55,10 @@ impl Latency {
         PERCENTILES.map(|(quantile, _)| self.histogram.value_at_quantile(quantile))
     }
 
-    /// What is left between the two instruments when stamping is taken off the stamps' mean, ns.
-    pub fn left_over_ns(&self) -> Option<f64> {
-        let (stamping, _) = self.stamping_ns?;
-        Some(self.stamped_ns - stamping - self.burst_ns).filter(|ns| ns.is_finite())
+    /// What a stamped packet, alone in its burst, takes beyond its part of a burst total, ns:
+    /// the stamp, the burst of one, and stalls.
+    pub fn beyond_burst_ns(&self) -> Option<f64> {
+        Some(self.stamped_ns - self.burst_ns).filter(|ns| ns.is_finite())
     }
 
     /// The distribution as a curve: (log10 of 1 / (1 − p), ns), up to the largest value; so many

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
+use super::{Bill, NAME_CHARS, Room, bound, clean, estimate, three};
 
 /// What has to be said about this run.
 pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
@@ -115,8 +115,12 @@ fn adds_up(bill: &Bill<'_>) -> Option<String> {
 
 /// What stamping costs, and how stamps and burst totals agree.
 fn stamps(bill: &Bill<'_>) -> Option<String> {
+    let reading_ns = bill.record.provenance.clock.reading_ns;
     let mut cost: Option<(f64, f64)> = None;
-    let (mut rows, mut agree) = (0_usize, 0_usize);
+    let mut alone: Option<(f64, f64)> = None;
+    let widen = |range: Option<(f64, f64)>, ns: f64| {
+        Some(range.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))))
+    };
     for measured in bill
         .groups
         .iter()
@@ -124,25 +128,25 @@ fn stamps(bill: &Bill<'_>) -> Option<String> {
         .filter_map(|line| line.measured())
     {
         for latency in [&measured.send, &measured.receive].into_iter().flatten() {
-            let (Some((ns, half)), Some(left)) = (latency.stamping_ns, latency.left_over_ns())
-            else {
-                continue;
-            };
-            cost = Some(cost.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))));
-            rows += 1;
-            let slack = measured.smallest_ns.unwrap_or(0.0) + half.unwrap_or(0.0);
-            agree += usize::from(left.abs() <= slack);
+            if let Some((ns, _)) = latency.stamping_ns {
+                cost = widen(cost, ns);
+            }
+            if let Some(ns) = latency.beyond_burst_ns() {
+                alone = widen(alone, ns - reading_ns);
+            }
         }
     }
     let (low, high) = cost?;
+    let (least, most) = alone?;
+    let ns = |ns: f64| estimate(ns, None, Room::Tight);
     Some(format!(
-        "Stamping single packets added {} to {} ns to each (a reading of the clock costs {} ns); percentiles keep it. \
-         Without it, the stamps' mean agrees with the burst totals in {} of {} rows, within the smallest difference \
-         and the interval.",
-        estimate(low, None, Room::Tight),
-        estimate(high, None, Room::Tight),
-        estimate(bill.record.provenance.clock.reading_ns, None, Room::Tight),
-        count(agree as u64),
-        count(rows as u64),
+        "Stamping single packets, in bursts of one, added {} to {} ns to each by the median (a reading of the clock \
+         costs {} ns); percentiles keep it. Less one reading, the stamps' mean is {} to {} ns above the burst totals: \
+         a packet alone costs that much more than in a burst, stalls included.",
+        ns(low),
+        ns(high),
+        ns(reading_ns),
+        ns(least),
+        ns(most),
     ))
 }

@@ -97,7 +97,7 @@ fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) 
             row.kind == RowKind::Heading || full || keep.contains(&row.label.as_str())
         });
         "service time, ns, the stamp included".clone_into(&mut table.note);
-        for column in ["left over", "bursts", "stamped"] {
+        for column in ["beyond", "bursts", "stamped"] {
             drop_column(&mut table, column);
         }
         out.table(&table);

@@ -268,6 +268,7 @@ fn row(
             send_ns: estimate(send.clone()),
             receive_ns: estimate(receive.clone()),
             sum_ns: estimate(sum(&times[id])),
+            disturbed_percent: [0.4, 0.2],
             clock_share_percent: [
                 20.0 / (32.0 * mean(send)) * 100.0,
                 20.0 / (32.0 * mean(receive)) * 100.0,
@@ -446,6 +447,7 @@ fn provenance() -> Provenance {
             step_ns: 10.4,
             reading_ns: 9.6,
             fenced_reading_ns: 21.3,
+            invariant: true,
         },
         libraries: vec![Library {
             name: "ring".to_owned(),
