@@ -47,22 +47,41 @@ pub struct Survey {
     pub packets: u64,
     /// Mean IP total length of them.
     pub mean_bytes: f64,
-    /// Packets and bytes by size class, in the order of [`CLASSES`].
-    by_class: [(u64, u64); CLASSES.len()],
+    /// By size class, in the order of [`CLASSES`].
+    by_class: [ClassCount; CLASSES.len()],
     sha256: String,
 }
+
+/// Packets of one size class.
+#[derive(Clone, Copy, Default)]
+struct ClassCount {
+    packets: u64,
+    bytes: u64,
+    /// Packets of the capture, of any class, up to the one with which this class has
+    /// [`CLASS_PACKETS_MIN`].
+    enough_at: Option<u64>,
+}
+
+/// Smallest class, in packets, that gets rows of its own.
+pub const CLASS_PACKETS_MIN: u64 = 32;
 
 impl Survey {
     /// Packets of a class among the first `kept`, if they are spread evenly.
     pub fn class_packets(&self, class: usize, kept: u64) -> f64 {
-        let packets = self.by_class.get(class).map_or(0, |(packets, _)| *packets);
+        let packets = self.by_class.get(class).map_or(0, |count| count.packets);
         packets as f64 * self.packets.min(kept) as f64 / self.packets.max(1) as f64
     }
 
     /// Mean IP total length of a class.
     pub fn class_mean_bytes(&self, class: usize) -> f64 {
-        let (packets, bytes) = self.by_class.get(class).copied().unwrap_or_default();
-        bytes as f64 / packets.max(1) as f64
+        let count = self.by_class.get(class).copied().unwrap_or_default();
+        count.bytes as f64 / count.packets.max(1) as f64
+    }
+
+    /// Packets of the capture up to the one with which a class has [`CLASS_PACKETS_MIN`];
+    /// `None` where it never has.
+    pub fn class_enough_at(&self, class: usize) -> Option<u64> {
+        self.by_class.get(class)?.enough_at
     }
 }
 
@@ -142,12 +161,17 @@ fn survey_one(
     limits: Limits,
     stop: &AtomicBool,
 ) -> Result<Survey, Failure> {
-    let mut by_class = [(0, 0); CLASSES.len()];
+    let mut by_class = [ClassCount::default(); CLASSES.len()];
+    let mut packets = 0;
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
-            let (packets, bytes) = &mut by_class[class_of(packet.len())];
-            *packets += 1;
-            *bytes += packet.len() as u64;
+            packets += 1;
+            let count = &mut by_class[class_of(packet.len())];
+            count.packets += 1;
+            count.bytes += packet.len() as u64;
+            if count.packets == CLASS_PACKETS_MIN {
+                count.enough_at = Some(packets);
+            }
         }
         Ok(going(stop))
     })?;

@@ -16,8 +16,6 @@ pub const INSTANCES: u32 = 10;
 const SIZES_SHARE: f64 = 0.3;
 /// Least part of the time that captures get, whatever the sizes take.
 const CAPTURES_SHARE_MIN: f64 = 0.1;
-/// Smallest class, in packets, that gets rows of its own.
-const CLASS_PACKETS_MIN: f64 = 32.0;
 /// Where there is no time for all packets of a capture, at least this part of those planned.
 const KEPT_MIN: f64 = 0.25;
 /// Size for which layouts are planned: the longest packet of most captures.
@@ -118,7 +116,11 @@ impl Schedule {
         let works = parts.iter().map(|part| part.work(planner, survey, kept));
         let floor: f64 = works.map(|work| planner.floor_seconds(&work)).sum();
         let fits = seconds / (floor * slowness).max(1e-9);
-        (kept as f64 * fits.clamp(KEPT_MIN, 1.0)).ceil() as u64
+        let keep = (kept as f64 * fits.clamp(KEPT_MIN, 1.0)).ceil() as u64;
+        // No group that was planned is lost.
+        let classes = parts.iter().filter_map(|part| part.class);
+        let enough = classes.filter_map(|class| survey.class_enough_at(class));
+        keep.max(enough.max().unwrap_or(1))
     }
 
     /// The plan in words.
@@ -196,7 +198,7 @@ pub struct Part {
 }
 
 fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
-    let enough = |class: &usize| survey.class_packets(*class, kept) >= CLASS_PACKETS_MIN;
+    let enough = |class: &usize| survey.class_enough_at(*class).is_some_and(|at| at <= kept);
     let whole = [false, true].map(|warm| Part { class: None, warm });
     let classes = (0..CLASSES.len()).filter(enough).flat_map(|class| {
         let of = move |warm| Part {
