@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Command;
 
 fn main() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    // Asked at run time: a checkout can be moved behind a build script that stays.
+    let root = Path::new(&variable("CARGO_MANIFEST_DIR")).join("..");
     let git = |arguments: &[&str]| output(Command::new("git").current_dir(&root).args(arguments));
     // Outside a checkout (a source archive) both stay empty, and the record says null.
     let commit = git(&["rev-parse", "HEAD"]).unwrap_or_default();
