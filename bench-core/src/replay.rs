@@ -78,16 +78,6 @@ impl Lane {
         })
     }
 
-    /// The case.
-    pub fn case(&self) -> &'static Case {
-        self.case
-    }
-
-    /// A twin, opened for the null gate.
-    pub fn is_twin(&self) -> bool {
-        self.twin
-    }
-
     /// What was measured, or why there is nothing.
     pub fn into_result(self) -> Result<Samples, String> {
         match self.failed {
