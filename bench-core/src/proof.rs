@@ -13,7 +13,11 @@ pub struct Proof {
     pub packets: u64,
     /// Bytes handed in.
     pub inner_bytes: u64,
-    /// Bytes sent.
+    /// Packets that the near gateway sent.
+    pub sent_packets: u64,
+    /// Bytes of them, as they came in.
+    pub sent_inner_bytes: u64,
+    /// Bytes of them, as they were sent.
     pub wire_bytes: u64,
     /// Packets longer than the outer MTU when sent.
     pub over_mtu: u64,
@@ -88,6 +92,8 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
             if case.library.is_some() && at < LEAK_CHECKED && leaks(packet, frame.bytes()) {
                 return Err(Disproof::Leaked(at));
             }
+            proof.sent_packets += 1;
+            proof.sent_inner_bytes += packet.len() as u64;
             proof.wire_bytes += frame.len() as u64;
             proof.over_mtu += u64::from(frame.over_mtu);
         }

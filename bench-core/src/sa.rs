@@ -49,15 +49,18 @@ impl<C: Cipher> OutboundSa<C> {
     }
 
     /// The next sequence number: the first is 1; after 2^32 - 1 there is none, since a repeated
-    /// number would repeat a nonce (RFC 4303, 3.3.3).
+    /// number would repeat a nonce (RFC 4303, 3.3.3). Used up by [`Self::sent`].
     #[inline(always)]
-    pub fn next_sequence(&mut self) -> Result<u32, Reason> {
-        let next = self
-            .last_sequence
+    pub fn next_sequence(&self) -> Result<u32, Reason> {
+        self.last_sequence
             .checked_add(1)
-            .ok_or(Reason::SequenceExhausted)?;
-        self.last_sequence = next;
-        Ok(next)
+            .ok_or(Reason::SequenceExhausted)
+    }
+
+    /// Notes that a packet with this number is on its way.
+    #[inline(always)]
+    pub fn sent(&mut self, sequence: u32) {
+        self.last_sequence = sequence;
     }
 
     /// Salt and IV as one nonce.

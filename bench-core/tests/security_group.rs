@@ -6,6 +6,7 @@ use std::sync::{LazyLock, Mutex};
 use ipnet::IpNet;
 use proptest::prelude::*;
 use tunneltax_core::fate::Reason;
+use tunneltax_core::net::flows::FLOWS_MAX;
 use tunneltax_core::net::flows::{Flow, FlowTable};
 use tunneltax_core::net::fragments::{DATAGRAMS_MAX, FragmentTable};
 use tunneltax_core::net::rules::{ANY_PORT, Action, Rule, RuleError};
@@ -333,7 +334,7 @@ fn groups_that_make_no_sense_are_refused() {
 /// They are walked, not decoration: what no host may send is denied.
 #[test]
 fn the_default_rules_deny_reserved_sources() {
-    let mut group = SecurityGroup::default_group(1);
+    let mut group = SecurityGroup::default_group(FLOWS_MAX, 1);
     let reserved = |first: u8| Flow {
         source: u32::from(first) << 24,
         protocol: UDP,
@@ -352,7 +353,7 @@ fn the_default_rules_deny_reserved_sources() {
 }
 
 static DEFAULT: LazyLock<Mutex<SecurityGroup>> =
-    LazyLock::new(|| Mutex::new(SecurityGroup::default_group(1)));
+    LazyLock::new(|| Mutex::new(SecurityGroup::default_group(FLOWS_MAX, 1)));
 
 proptest! {
     #[test]

@@ -129,7 +129,7 @@ impl Tunnel {
     fn received<C: Cipher>(&self) -> Vec<u8> {
         let setup = Setup::default();
         let sa = InboundSa::<C>::new(&self.keys, setup.replay_window).unwrap();
-        let mut opener = Opener::new(&setup, sa);
+        let mut opener = Opener::new(sa);
         let mut arena = Arena::new(1, 0, self.outer.len(), 0);
         let mut burst = arena.frames();
         assert!(burst[0].load(&self.outer));

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use tunneltax_core::capture::{Chunk, Limits, Reader, Tally};
+use tunneltax_core::wire;
 use tunneltax_reports::record;
 
 use crate::failure::Failure;
@@ -103,12 +104,15 @@ pub fn class_name(class: usize) -> String {
     }
 }
 
-/// The class of a packet.
-pub fn class_of(bytes: usize) -> usize {
+/// The class of a packet. A fragment has none: its verdict hangs on the datagram's first one,
+/// which may be of another class.
+pub fn class_of(packet: &[u8]) -> Option<usize> {
+    if wire::is_fragment(packet) {
+        return None;
+    }
     CLASSES
         .iter()
-        .position(|(low, high)| (*low..=*high).contains(&bytes))
-        .unwrap_or(0)
+        .position(|(low, high)| (*low..=*high).contains(&packet.len()))
 }
 
 /// The bundled captures.
@@ -166,7 +170,10 @@ fn survey_one(
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
             packets += 1;
-            let count = &mut by_class[class_of(packet.len())];
+            let Some(class) = class_of(packet) else {
+                continue;
+            };
+            let count = &mut by_class[class];
             count.packets += 1;
             count.bytes += packet.len() as u64;
             if count.packets == CLASS_PACKETS_MIN {
@@ -282,9 +289,13 @@ mod tests {
     #[test]
     fn classes_have_no_gap_and_names_lose_their_endings() {
         for bytes in [0, 127, 128, 255, 256, 511, 512, 1023, 1024, 9000] {
-            let (low, high) = CLASSES[class_of(bytes)];
+            let (low, high) = CLASSES[class_of(&vec![0x40; bytes]).unwrap()];
             assert!(low <= bytes && bytes <= high);
         }
+        let mut fragment = [0; 28];
+        fragment[..12].copy_from_slice(&[0x45, 0, 0, 28, 0, 7, 0x20, 0, 64, 17, 0, 0]);
+        fragment[10..12].copy_from_slice(&(!(0x4500_u16 + 28 + 7 + 0x2000 + 0x4011)).to_be_bytes());
+        assert_eq!(class_of(&fragment), None);
         assert_eq!(short_name(Path::new("a/redis.pcap.zst")), "redis");
         assert_eq!(short_name(Path::new(".pcap")), ".pcap");
     }

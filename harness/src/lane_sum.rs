@@ -112,6 +112,8 @@ impl LaneSum {
     pub fn add_proof(&mut self, proof: &Proof) {
         self.proof.packets += proof.packets;
         self.proof.inner_bytes += proof.inner_bytes;
+        self.proof.sent_packets += proof.sent_packets;
+        self.proof.sent_inner_bytes += proof.sent_inner_bytes;
         self.proof.wire_bytes += proof.wire_bytes;
         self.proof.over_mtu += proof.over_mtu;
         self.proof.verified += proof.verified;
@@ -207,6 +209,8 @@ impl LaneSum {
         Work {
             packets: proof.packets,
             inner_bytes: proof.inner_bytes,
+            sent_packets: proof.sent_packets,
+            sent_inner_bytes: proof.sent_inner_bytes,
             wire_bytes: proof.wire_bytes,
             over_mtu: proof.over_mtu,
             drops: proof

@@ -142,8 +142,8 @@ impl<'a> GroupInMaking<'a> {
             self.lanes = lanes;
             return;
         }
-        self.packets += all.len() as u64;
-        self.inner_bytes += all.inner_bytes();
+        self.packets += timed.len() as u64;
+        self.inner_bytes += timed.inner_bytes();
         self.shape.get_or_insert(shape);
         self.rounds = self.rounds.max(portion.rounds);
         if !timed.is_empty() {
@@ -189,12 +189,13 @@ impl<'a> GroupInMaking<'a> {
     /// Walks every case over all packets; returns which packets all of them carry.
     fn prove(&mut self, all: &Workload<'_>) -> Vec<bool> {
         let mut carried = vec![true; all.len()];
+        let setup = self.bench.setup.for_packets(all.len());
         for lane in self
             .lanes
             .iter_mut()
             .filter(|l| l.twin_of.is_none() && l.failed.is_none())
         {
-            let proven = proof::prove(lane.case, self.bench.setup, all);
+            let proven = proof::prove(lane.case, &setup, all);
             match proven {
                 Ok(proof) => {
                     for (all, one) in carried.iter_mut().zip(&proof.carried) {
@@ -224,7 +225,7 @@ impl<'a> GroupInMaking<'a> {
         let setup = Setup {
             seed: rng.random(),
             routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
-            ..self.bench.setup.clone()
+            ..self.bench.setup.for_packets(timed.len())
         };
         // In an order of its own: who is opened last finds the heap used by all the others.
         let mut order: Vec<usize> = (0..self.lanes.len()).collect();

@@ -82,7 +82,8 @@ fn visit_ns(
 ) -> Result<(f64, f64), Failure> {
     let chunk = generate(Mix::Size(bytes as u16), bench.setup.seed)?;
     let workload = Workload::new(chunk.packets().collect());
-    let open = |case| Lane::open(case, bench.setup, false).ok();
+    let setup = bench.setup.for_packets(workload.len());
+    let open = |case| Lane::open(case, &setup, false).ok();
     let opening = Instant::now();
     let mut lanes: Vec<Lane> = bench.cases.iter().copied().filter_map(open).collect();
     let mut open_seconds = opening.elapsed().as_secs_f64();

@@ -214,7 +214,7 @@ impl Part {
     /// True for packets of this part.
     pub fn takes(&self, packet: &[u8]) -> bool {
         self.class
-            .is_none_or(|class| class_of(packet.len()) == class)
+            .is_none_or(|class| class_of(packet) == Some(class))
     }
 
     /// The layout of this part's temperature.

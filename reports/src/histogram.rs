@@ -9,8 +9,6 @@ use flate2::read::ZlibDecoder;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 
-/// Bytes before the deflated part: cookie and length.
-const ENVELOPE_BYTES: usize = 8;
 /// Bytes before the counts: cookie, length, offset, digits, lowest, highest, ratio.
 const HEADER_BYTES: usize = 40;
 /// Cookie of the deflated form, with the word-size nibble that every V2 writer sets.
@@ -52,10 +50,13 @@ pub fn encode(histogram: &Histogram<u64>) -> String {
 /// to 4 GB: so the text is inflated here, bounded, and its length compared first.
 pub fn decode(text: &str) -> Result<Histogram<u64>, HistogramError> {
     let bytes = BASE64_STANDARD.decode(text.trim())?;
-    let deflated = bytes
+    let (length, deflated) = bytes
         .strip_prefix(&DEFLATED_COOKIE)
-        .and_then(|_| bytes.get(ENVELOPE_BYTES..))
+        .and_then(|rest| rest.split_first_chunk())
         .ok_or(HistogramError::Envelope)?;
+    let deflated = deflated
+        .get(..u32::from_be_bytes(*length) as usize)
+        .ok_or(HistogramError::Length)?;
     let mut inflated = Vec::new();
     ZlibDecoder::new(deflated)
         .take(INFLATED_MAX_BYTES)

@@ -201,7 +201,8 @@ pub enum WorkloadKind {
     Mix,
     /// A capture in its own order.
     Capture,
-    /// The packets of one size class of a capture, grouped into bursts of their own.
+    /// The packets of one size class of a capture but for fragments, grouped into bursts of
+    /// their own.
     Class,
 }
 
@@ -226,7 +227,7 @@ pub struct Group {
     pub capture: Option<String>,
     /// Temperature.
     pub temperature: Temperature,
-    /// Different packets in the workload.
+    /// Different packets in the workload that every case carries: those that are timed.
     pub packets: u64,
     /// Mean IP total length of them.
     pub mean_inner_bytes: f64,
@@ -329,7 +330,11 @@ pub struct Work {
     pub packets: u64,
     /// Bytes that came in.
     pub inner_bytes: u64,
-    /// Bytes that were sent by the near gateway.
+    /// Packets that the near gateway sent.
+    pub sent_packets: u64,
+    /// Bytes of them, as they came in.
+    pub sent_inner_bytes: u64,
+    /// Bytes of them, as they were sent.
     pub wire_bytes: u64,
     /// Packets that were longer than the outer MTU when sent.
     pub over_mtu: u64,

@@ -268,3 +268,44 @@ fn a_damaged_histogram_is_named() {
         ("64", "esp/aes-256-gcm@ring")
     );
 }
+
+#[test]
+fn what_disturbed_a_run_is_said() {
+    let mut record = small();
+    assert!(!draw(&record).contains("Something else ran"));
+    figures(&mut record).for_each(|figures| figures.disturbed_percent = [0.2, 7.3]);
+    record.provenance.clock.invariant = false;
+    let text = draw(&record);
+    assert!(text.contains("Something else ran during up to 7.30 % of the readings"));
+    assert!(text.contains("The clock is not invariant"));
+}
+
+/// All instances drift alike by far more than the cases differ: only their pairs tell.
+#[test]
+fn the_cheapest_case_is_found_by_pairs() {
+    let mut record = common::record();
+    let cheapest = |record: &Record| {
+        let text = markdown(record).unwrap();
+        let from = text.find("Cheapest here").unwrap();
+        text[from..].lines().next().unwrap().to_owned()
+    };
+    for figures in figures(&mut record) {
+        let drift = (0_u8..).map(|at| f64::from(at) * 40.0);
+        let drifted = figures.sum_ns.instances.iter().zip(drift);
+        figures.sum_ns =
+            Estimate::from_instances(drifted.map(|(ns, drift)| ns + drift).collect()).unwrap();
+    }
+    assert!(!cheapest(&record).contains("can't be told"));
+    for figures in figures(&mut record) {
+        let mean = figures.sum_ns.mean;
+        for (at, ns) in figures.sum_ns.instances.iter_mut().enumerate() {
+            let turn = if (at + mean as usize).is_multiple_of(2) {
+                300.0
+            } else {
+                -300.0
+            };
+            *ns += turn;
+        }
+    }
+    assert!(cheapest(&record).contains("can't be told"));
+}

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Flows that a security group tracks, in each of both families.
+/// Most flows that a gateway of a measured case tracks, in each of both families.
 pub const FLOWS_MAX: usize = 1 << 15;
 
 /// Addresses of one family, as a flow is told by them.

@@ -26,9 +26,9 @@ impl SecurityGroup {
     }
 
     /// The group that the cases are measured with: rules that deny nothing of ordinary traffic,
-    /// and room for [`FLOWS_MAX`] flows in each family.
-    pub fn default_group(seed: u64) -> Self {
-        Self::of_ordered(&default_rules(), FLOWS_MAX, seed)
+    /// and room for so many flows in each family, at most [`FLOWS_MAX`].
+    pub fn default_group(flows: usize, seed: u64) -> Self {
+        Self::of_ordered(&default_rules(), flows.min(FLOWS_MAX), seed)
     }
 
     fn of_ordered(rules: &[Rule], flows: usize, seed: u64) -> Self {

@@ -31,8 +31,10 @@ impl<C: Cipher> Bare<C> {
     #[inline(always)]
     fn seal(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
         let tail = esp::padding_bytes(frame.len()) + esp::TRAILER_BYTES;
-        let grown = frame.push_back(tail + ICV_BYTES).ok_or(Reason::NoRoom)?;
-        esp::trailer(&mut grown[..tail], esp::NEXT_IPV4);
+        let back = frame
+            .push_back(tail + ICV_BYTES)
+            .and_then(|back| back.first_chunk_mut());
+        *back.ok_or(Reason::NoRoom)? = esp::tail(tail - esp::TRAILER_BYTES, esp::NEXT_IPV4);
         self.sealed += 1;
         let aad = self.sealed.to_be_bytes();
         let (text, icv) = frame

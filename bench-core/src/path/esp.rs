@@ -4,8 +4,9 @@
 use std::net::Ipv4Addr;
 
 use super::forward::{Forwarder, Rules};
+use super::jobs::{CHUNK, Jobs};
 use super::{PacketPath, Setup};
-use crate::cipher::{Cipher, ICV_BYTES, Job, KeyLength};
+use crate::cipher::{Cipher, ICV_BYTES, Job, KeyLength, NONCE_BYTES};
 use crate::fate::Reason;
 use crate::frame::Frame;
 use crate::sa::{IV_BYTES, InboundSa, Keys, OutboundSa};
@@ -51,7 +52,7 @@ impl<C: Cipher> Esp<C> {
         Ok(Self {
             near: Forwarder::new(setup, Rules::Default),
             sealer: Sealer::new(setup, OutboundSa::new(keys)?),
-            opener: Opener::new(setup, InboundSa::new(keys, setup.replay_window)?),
+            opener: Opener::new(InboundSa::new(keys, setup.replay_window)?),
             far: Forwarder::new(setup, Rules::Default),
         })
     }
@@ -59,76 +60,70 @@ impl<C: Cipher> Esp<C> {
 
 impl<C: Cipher> PacketPath for Esp<C> {
     fn send(&mut self, burst: &mut [Frame<'_>]) {
-        for burst in burst.chunks_mut(self.sealer.jobs.len().max(1)) {
-            self.near.forward_burst(burst);
-            self.sealer.seal(burst);
+        for chunk in burst.chunks_mut(CHUNK) {
+            self.near.forward_burst(chunk);
+            self.sealer.seal_chunk(chunk);
         }
     }
 
     fn receive(&mut self, burst: &mut [Frame<'_>]) {
-        for burst in burst.chunks_mut(self.opener.jobs.len().max(1)) {
-            self.opener.open(burst);
-            self.far.forward_burst(burst);
+        for chunk in burst.chunks_mut(CHUNK) {
+            self.opener.open_chunk(chunk);
+            self.far.forward_burst(chunk);
         }
     }
 }
 
 /// The sender's half, behind the forwarding: encapsulates and seals.
 pub struct Sealer<C> {
+    envelope: Envelope<C>,
+    jobs: Jobs,
+}
+
+impl<C: Cipher> Sealer<C> {
+    /// A sender that goes on where the security association stands.
+    pub fn new(setup: &Setup, sa: OutboundSa<C>) -> Self {
+        Self {
+            envelope: Envelope {
+                sa,
+                outer: ipv4::OuterTemplate::new(NEAR, FAR, esp::PROTOCOL, OUTER_TTL),
+                outer_mtu: setup.outer_mtu,
+                identification: 1,
+            },
+            jobs: Jobs::new(),
+        }
+    }
+
+    /// Encapsulates and seals what the burst still carries.
+    pub fn seal(&mut self, burst: &mut [Frame<'_>]) {
+        for chunk in burst.chunks_mut(CHUNK) {
+            self.seal_chunk(chunk);
+        }
+    }
+
+    #[inline(always)]
+    fn seal_chunk(&mut self, chunk: &mut [Frame<'_>]) {
+        let Self { envelope, jobs } = self;
+        let jobs = jobs.fill(chunk, |frame, at| envelope.encapsulate(frame, at));
+        envelope.sa.cipher.seal(chunk, jobs);
+    }
+}
+
+/// What a sender puts around a packet, and what it counts.
+struct Envelope<C> {
     sa: OutboundSa<C>,
     outer: ipv4::OuterTemplate,
     outer_mtu: usize,
     /// Identification of the next packet that may be fragmented (RFC 6864, 4).
     identification: u16,
-    jobs: Box<[Job]>,
 }
 
-impl<C: Cipher> Sealer<C> {
-    /// Room for the jobs of a burst.
-    pub fn new(setup: &Setup, sa: OutboundSa<C>) -> Self {
-        Self {
-            sa,
-            outer: ipv4::OuterTemplate::new(NEAR, FAR, esp::PROTOCOL, OUTER_TTL),
-            outer_mtu: setup.outer_mtu,
-            identification: 1,
-            jobs: vec![Job::default(); setup.burst.max(1)].into_boxed_slice(),
-        }
-    }
-
-    /// Encapsulates and seals what the burst still carries, at most as many frames as the
-    /// set-up's burst; those beyond it are dropped as [`Reason::NoRoom`].
-    #[inline]
-    pub fn seal(&mut self, burst: &mut [Frame<'_>]) {
-        let mut jobs = 0;
-        for (at, frame) in burst.iter_mut().enumerate() {
-            if !frame.is_carried() {
-                continue;
-            }
-            match self.encapsulate(frame) {
-                Ok(job) => match self.jobs.get_mut(jobs) {
-                    Some(place) => {
-                        *place = Job {
-                            frame: at as u32,
-                            ..job
-                        };
-                        jobs += 1;
-                    }
-                    // What cannot be sealed must not leave.
-                    None => frame.drop_as(Reason::NoRoom),
-                },
-                Err(reason) => frame.drop_as(reason),
-            }
-        }
-        if let Some(jobs) = self.jobs.get(..jobs) {
-            self.sa.cipher.seal(burst, jobs);
-        }
-    }
-
+impl<C: Cipher> Envelope<C> {
     /// All but the cipher's work: outer header, ESP header, IV, padding, trailer, room for the
     /// ICV. The outer header copies DSCP (RFC 2983, 4.1) and ECN (RFC 6040, 4.1), and DF of an
     /// inner IPv4 packet; over an IPv6 one DF is set, since routers do not fragment it either.
     #[inline(always)]
-    fn encapsulate(&mut self, frame: &mut Frame<'_>) -> Result<Job, Reason> {
+    fn encapsulate(&mut self, frame: &mut Frame<'_>, at: u32) -> Result<Job, Reason> {
         let inner_bytes = frame.len();
         let &[first, second, _, _, _, _, flags, ..] = frame.bytes() else {
             return Err(Reason::MalformedHeader);
@@ -142,199 +137,170 @@ impl<C: Cipher> Sealer<C> {
         let total_bytes = FRONT_BYTES + inner_bytes + tail_bytes + ICV_BYTES;
         let total_len = u16::try_from(total_bytes).map_err(|_| Reason::NoRoom)?;
         let sequence = self.sa.next_sequence()?;
-
-        let tail = frame
+        let back = frame
             .push_back(tail_bytes + ICV_BYTES)
+            .and_then(|back| back.first_chunk_mut());
+        *back.ok_or(Reason::NoRoom)? = esp::tail(tail_bytes - esp::TRAILER_BYTES, next_header);
+        let front = frame
+            .push_front(FRONT_BYTES)
+            .and_then(|front| front.first_chunk_mut::<FRONT_BYTES>())
             .ok_or(Reason::NoRoom)?;
-        esp::trailer(&mut tail[..tail_bytes], next_header);
-        let front = frame.push_front(FRONT_BYTES).ok_or(Reason::NoRoom)?;
-        let Some((front, _)) = front.split_first_chunk_mut::<FRONT_BYTES>() else {
+        let Some((outer, esp_front)) = front.split_first_chunk_mut::<{ ipv4::HEADER_BYTES }>()
+        else {
             return Err(Reason::NoRoom);
         };
-        let Some((outer, rest)) = front.split_first_chunk_mut::<{ ipv4::HEADER_BYTES }>() else {
+        let Some((header_place, iv_place)) = esp_front.split_first_chunk_mut() else {
             return Err(Reason::NoRoom);
         };
-        let identification = if dont_fragment {
-            0
-        } else {
-            self.identification
-        };
-        self.identification = self.identification.wrapping_add(u16::from(!dont_fragment));
+        // Nothing fails any more: only now the number is used up.
+        self.sa.sent(sequence);
+        let identification = self.identify(dont_fragment);
         self.outer
             .emit(outer, total_len, tos, identification, dont_fragment);
         let header = esp::header(self.sa.spi, sequence);
         // The IV is a counter of its own kind: the sequence number never repeats under a key
         // (RFC 4106, 3.1).
         let iv = u64::from(sequence).to_be_bytes();
-        rest[..esp::HEADER_BYTES].copy_from_slice(&header);
-        rest[esp::HEADER_BYTES..].copy_from_slice(&iv);
+        *header_place = header;
+        iv_place.copy_from_slice(&iv);
         frame.over_mtu |= total_bytes > self.outer_mtu;
+        let text_len = inner_bytes + tail_bytes;
+        Ok(job(at, FRONT_BYTES, text_len, self.sa.nonce(iv), header))
+    }
 
-        let mut job = Job {
-            text_start: FRONT_BYTES as u32,
-            text_len: (inner_bytes + tail_bytes) as u32,
-            icv_start: (FRONT_BYTES + inner_bytes + tail_bytes) as u32,
-            nonce: self.sa.nonce(iv),
-            aad_len: esp::HEADER_BYTES as u8,
-            ..Job::default()
-        };
-        job.aad[..esp::HEADER_BYTES].copy_from_slice(&header);
-        Ok(job)
+    /// Identification of an outer packet. One with DF set is atomic, and any value does; all
+    /// others count (RFC 6864, 4.1 and 4.2).
+    #[inline(always)]
+    fn identify(&mut self, dont_fragment: bool) -> u16 {
+        if dont_fragment {
+            return 0;
+        }
+        let identification = self.identification;
+        self.identification = identification.wrapping_add(1);
+        identification
     }
 }
 
-/// What a packet's first look gives, kept until its ICV is verified.
-#[derive(Clone, Copy, Default)]
-struct Pending {
-    sequence: u32,
-    outer_tos: u8,
+/// The job of the frame at a place in its chunk, its ICV right behind the text.
+#[inline(always)]
+fn job(
+    at: u32,
+    text_start: usize,
+    text_len: usize,
+    nonce: [u8; NONCE_BYTES],
+    header: [u8; esp::HEADER_BYTES],
+) -> Job {
+    let mut job = Job {
+        frame: at,
+        text_start: text_start as u32,
+        text_len: text_len as u32,
+        icv_start: (text_start + text_len) as u32,
+        nonce,
+        aad_len: esp::HEADER_BYTES as u8,
+        ..Job::default()
+    };
+    job.aad[..esp::HEADER_BYTES].copy_from_slice(&header);
+    job
 }
 
 /// The receiver's half, ahead of the forwarding: verifies, opens and decapsulates.
 pub struct Opener<C> {
     sa: InboundSa<C>,
-    jobs: Box<[Job]>,
-    pending: Box<[Pending]>,
+    jobs: Jobs,
 }
 
 impl<C: Cipher> Opener<C> {
-    /// Room for the jobs of a burst.
-    pub fn new(setup: &Setup, sa: InboundSa<C>) -> Self {
-        let burst = setup.burst.max(1);
+    /// A receiver that goes on where the security association stands.
+    pub fn new(sa: InboundSa<C>) -> Self {
         Self {
             sa,
-            jobs: vec![Job::default(); burst].into_boxed_slice(),
-            pending: vec![Pending::default(); burst].into_boxed_slice(),
+            jobs: Jobs::new(),
         }
     }
 
-    /// In the order of RFC 4303, 3.4: SPI, window, ICV, and only then the window moves and
-    /// anything inside is believed. At most as many frames as the set-up's burst; those beyond
-    /// it are dropped as [`Reason::NoRoom`].
-    #[inline]
+    /// Opens what the burst still carries, in the order of RFC 4303, 3.4: SPI, window, ICV, and
+    /// only then the window moves and anything inside is believed.
     pub fn open(&mut self, burst: &mut [Frame<'_>]) {
-        let mut jobs = 0;
-        for (at, frame) in burst.iter_mut().enumerate() {
-            if !frame.is_carried() {
-                continue;
-            }
-            match self.look(frame) {
-                Ok((job, pending)) => {
-                    let places = self.jobs.get_mut(jobs).zip(self.pending.get_mut(jobs));
-                    let Some((job_place, pending_place)) = places else {
-                        // What cannot be opened must not go on.
-                        frame.drop_as(Reason::NoRoom);
-                        continue;
-                    };
-                    *job_place = Job {
-                        frame: at as u32,
-                        ..job
-                    };
-                    *pending_place = pending;
-                    jobs += 1;
-                }
-                Err(reason) => frame.drop_as(reason),
-            }
-        }
-        let (Some(jobs), Some(pending)) = (self.jobs.get(..jobs), self.pending.get(..jobs)) else {
-            return;
-        };
-        self.sa.cipher.open(burst, jobs);
-        for (job, pending) in jobs.iter().zip(pending) {
-            let Some(frame) = burst.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
-                continue;
-            };
-            let taken = self.sa.window.accept(u64::from(pending.sequence));
-            if let Err(reason) = taken.and_then(|()| decapsulate(frame, job, pending.outer_tos)) {
-                frame.drop_as(reason);
-            }
+        for chunk in burst.chunks_mut(CHUNK) {
+            self.open_chunk(chunk);
         }
     }
 
     #[inline(always)]
-    fn look(&self, frame: &mut Frame<'_>) -> Result<(Job, Pending), Reason> {
-        let outer = ipv4::Header::parse(frame.bytes())?;
-        if outer.protocol != esp::PROTOCOL {
-            return Err(Reason::NotEsp);
+    fn open_chunk(&mut self, chunk: &mut [Frame<'_>]) {
+        let Self { sa, jobs } = self;
+        let jobs = jobs.fill(chunk, |frame, at| look(sa, frame, at));
+        sa.cipher.open(chunk, jobs);
+        for job in jobs {
+            let Some(frame) = chunk.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
+                continue;
+            };
+            let [_, _, _, _, s0, s1, s2, s3, ..] = job.aad;
+            let sequence = u32::from_be_bytes([s0, s1, s2, s3]);
+            let taken = sa.window.accept(u64::from(sequence));
+            if let Err(reason) = taken.and_then(|()| decapsulate(frame, job)) {
+                frame.drop_as(reason);
+            }
         }
-        if outer.fragment() != crate::wire::Fragment::Whole {
-            // Reassembly comes before ESP (RFC 4303, 3.4.1), and this gateway has none.
-            return Err(Reason::FragmentOrphan);
-        }
-        // The link may have padded the packet.
-        frame.pull_back(frame.len() - outer.total_bytes);
-        let options = outer.header_bytes - ipv4::HEADER_BYTES;
-        let text_start = FRONT_BYTES + options;
-        if frame.len() < LEAST_BYTES + options {
-            return Err(Reason::Truncated);
-        }
-        let text_len = frame.len() - text_start - ICV_BYTES;
-        if !text_len.is_multiple_of(esp::ALIGNMENT) {
-            return Err(Reason::Truncated);
-        }
-        let front = frame.bytes().get(outer.header_bytes..text_start);
-        let Some((&[s0, s1, s2, s3, n0, n1, n2, n3], iv)) =
-            front.and_then(|front| front.split_first_chunk::<{ esp::HEADER_BYTES }>())
-        else {
-            return Err(Reason::Truncated);
-        };
-        if u32::from_be_bytes([s0, s1, s2, s3]) != self.sa.spi {
-            return Err(Reason::WrongSpi);
-        }
-        let sequence = u32::from_be_bytes([n0, n1, n2, n3]);
-        self.sa.window.check(u64::from(sequence))?;
-        let iv: [u8; IV_BYTES] = iv.try_into().map_err(|_| Reason::Truncated)?;
-        let mut job = Job {
-            text_start: text_start as u32,
-            text_len: text_len as u32,
-            icv_start: (text_start + text_len) as u32,
-            nonce: self.sa.nonce(iv),
-            aad_len: esp::HEADER_BYTES as u8,
-            ..Job::default()
-        };
-        job.aad[..esp::HEADER_BYTES].copy_from_slice(&[s0, s1, s2, s3, n0, n1, n2, n3]);
-        Ok((
-            job,
-            Pending {
-                sequence,
-                outer_tos: outer.tos,
-            },
-        ))
     }
+}
+
+/// Whether a packet is worth opening; changes nothing but its end, where the link padded it.
+#[inline(always)]
+fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<Job, Reason> {
+    let outer = ipv4::Header::parse(frame.bytes())?;
+    if outer.protocol != esp::PROTOCOL {
+        return Err(Reason::NotEsp);
+    }
+    if outer.fragment() != crate::wire::Fragment::Whole {
+        // Reassembly comes before ESP (RFC 4303, 3.4.1), and this gateway has none.
+        return Err(Reason::FragmentOrphan);
+    }
+    frame.pull_back(frame.len() - outer.total_bytes);
+    let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
+    let Some(text_len) = packet
+        .len()
+        .checked_sub(esp::HEADER_BYTES + IV_BYTES + ICV_BYTES)
+    else {
+        return Err(Reason::Truncated);
+    };
+    if text_len < esp::ALIGNMENT || !text_len.is_multiple_of(esp::ALIGNMENT) {
+        return Err(Reason::Truncated);
+    }
+    let Some((header, rest)) = packet.split_first_chunk::<{ esp::HEADER_BYTES }>() else {
+        return Err(Reason::Truncated);
+    };
+    let iv = rest.first_chunk().ok_or(Reason::Truncated)?;
+    let (spi, sequence) = esp::parse_header(*header);
+    if spi != sa.spi {
+        return Err(Reason::WrongSpi);
+    }
+    sa.window.check(u64::from(sequence))?;
+    let text_start = outer.header_bytes + esp::HEADER_BYTES + IV_BYTES;
+    Ok(job(at, text_start, text_len, sa.nonce(*iv), *header))
 }
 
 /// Takes the inner packet out, and applies what the outer ECN field says.
 #[inline(always)]
-fn decapsulate(frame: &mut Frame<'_>, job: &Job, outer_tos: u8) -> Result<(), Reason> {
-    let text_end = job.icv_start as usize;
-    let text = frame
-        .bytes()
-        .get(job.text_start as usize..text_end)
-        .ok_or(Reason::Truncated)?;
+fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
+    let packet = frame.bytes();
+    let (text_start, text_end) = (job.text_start as usize, job.icv_start as usize);
+    let text = packet.get(text_start..text_end).ok_or(Reason::Truncated)?;
     let (padding_bytes, next_header) = esp::parse_trailer(text).ok_or(Reason::BadPadding)?;
     let version = match next_header {
         esp::NEXT_IPV4 => 4,
         esp::NEXT_IPV6 => 6,
         _ => return Err(Reason::BadNextHeader),
     };
+    let &[_, outer_tos, ..] = packet else {
+        return Err(Reason::Truncated);
+    };
     let behind = padding_bytes + esp::TRAILER_BYTES + ICV_BYTES;
-    if !frame.pull_back(behind) || !frame.pull_front(job.text_start as usize) {
+    if !frame.pull_back(behind) || !frame.pull_front(text_start) {
         return Err(Reason::Truncated);
     }
-    let inner_class = traffic_class::get(frame.bytes()).ok_or(Reason::MalformedHeader)?;
     if crate::wire::version(frame.bytes()) != Some(version) {
         return Err(Reason::MalformedHeader);
     }
-    let (outer_ecn, inner_ecn) = (
-        traffic_class::ecn(outer_tos),
-        traffic_class::ecn(inner_class),
-    );
-    if outer_ecn != inner_ecn {
-        let ecn =
-            traffic_class::decapsulated_ecn(outer_ecn, inner_ecn).ok_or(Reason::EcnNotCapable)?;
-        if ecn != inner_ecn {
-            traffic_class::set(frame.bytes_mut(), traffic_class::with_ecn(inner_class, ecn));
-        }
-    }
-    Ok(())
+    traffic_class::leave_tunnel(outer_tos, frame.bytes_mut())
 }

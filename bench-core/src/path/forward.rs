@@ -39,7 +39,7 @@ impl Forwarder {
     pub fn new(setup: &Setup, rules: Rules) -> Self {
         let group = match rules {
             Rules::None => None,
-            Rules::Default => Some(SecurityGroup::default_group(setup.seed)),
+            Rules::Default => Some(SecurityGroup::default_group(setup.flows, setup.seed)),
         };
         Self::with(Arc::clone(&setup.routes), group)
     }

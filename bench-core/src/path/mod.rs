@@ -4,6 +4,7 @@ pub mod bare;
 mod cases;
 pub mod esp;
 pub mod forward;
+mod jobs;
 
 pub use cases::{Case, CaseError, Kind, Tunnel, cases, find, keys};
 pub use forward::expected_after as reference;
@@ -11,6 +12,7 @@ pub use forward::expected_after as reference;
 use std::sync::Arc;
 
 use crate::frame::Frame;
+use crate::net::flows::FLOWS_MAX;
 use crate::net::routes::Routes;
 
 /// A way through a pair of gateways. Works on a burst; a burst of one is the per-packet case.
@@ -35,8 +37,22 @@ pub struct Setup {
     pub outer_mtu: usize,
     /// Size of the anti-replay window, in packets.
     pub replay_window: u32,
-    /// Largest burst that will be handed to the path.
+    /// Packets that are handed to a path at once.
     pub burst: usize,
+    /// Flows that each gateway's flow table has room for, in each family.
+    pub flows: usize,
+}
+
+impl Setup {
+    /// The same, with flow tables that are large enough for so many packets, and no larger:
+    /// giving them memory takes longer than walking over a small capture.
+    #[must_use]
+    pub fn for_packets(&self, packets: usize) -> Self {
+        Self {
+            flows: packets,
+            ..self.clone()
+        }
+    }
 }
 
 impl Default for Setup {
@@ -47,6 +63,7 @@ impl Default for Setup {
             outer_mtu: 1500,
             replay_window: 64,
             burst: 32,
+            flows: FLOWS_MAX,
         }
     }
 }

@@ -8,23 +8,12 @@ pub const HEADER_BYTES: usize = 8;
 pub const TRAILER_BYTES: usize = 2;
 /// Pad length and next header end on such a boundary (RFC 4303, 2.4).
 pub const ALIGNMENT: usize = 4;
-/// Most padding that [`trailer`] writes.
+/// Most padding that a sender here writes.
 pub const PADDING_MAX_BYTES: usize = ALIGNMENT - 1;
 /// Next header of an IPv4 packet in tunnel mode (RFC 4303, 2.6).
 pub const NEXT_IPV4: u8 = 4;
 /// Next header of an IPv6 packet in tunnel mode.
 pub const NEXT_IPV6: u8 = 41;
-/// The padding that a sender writes: 1, 2, 3, … (RFC 4303, 2.4).
-const PADDING: [u8; 255] = {
-    let mut padding = [0; 255];
-    let mut at = 0;
-    while at < padding.len() {
-        padding[at] = at as u8 + 1;
-        at += 1;
-    }
-    padding
-};
-
 /// Octets of padding behind a payload.
 #[inline(always)]
 pub const fn padding_bytes(payload_bytes: usize) -> usize {
@@ -37,35 +26,54 @@ pub fn header(spi: u32, sequence: u32) -> [u8; HEADER_BYTES] {
     (u64::from(spi) << 32 | u64::from(sequence)).to_be_bytes()
 }
 
-/// Writes padding and trailer into exactly `padding_bytes + 2` octets.
+/// SPI and sequence number.
 #[inline(always)]
-pub fn trailer(into: &mut [u8], next_header: u8) {
-    match into {
-        [length, next] => (*length, *next) = (0, next_header),
-        [a, length, next] => (*a, *length, *next) = (1, 1, next_header),
-        [a, b, length, next] => (*a, *b, *length, *next) = (1, 2, 2, next_header),
-        [a, b, c, length, next] => (*a, *b, *c, *length, *next) = (1, 2, 3, 3, next_header),
-        _ => {}
-    }
+pub fn parse_header(header: [u8; HEADER_BYTES]) -> (u32, u32) {
+    let both = u64::from_be_bytes(header);
+    ((both >> 32) as u32, both as u32)
+}
+
+/// Octets that [`tail`] gives: as many as the shortest trailer and an ICV hold for sure.
+pub const TAIL_BYTES: usize = 8;
+const _: () = assert!(PADDING_MAX_BYTES + TRAILER_BYTES <= TAIL_BYTES);
+
+/// Padding and its length for 0 to 3 octets of it, first octet lowest.
+const PADDED: [u32; ALIGNMENT] = [0x00, 0x01_01, 0x02_02_01, 0x03_03_02_01];
+
+/// Padding, its length and the next header, then zeros: one word, to be stored where the ICV
+/// covers what is too much of it. `padding_bytes` is less than [`ALIGNMENT`].
+#[inline(always)]
+pub fn tail(padding_bytes: usize, next_header: u8) -> [u8; TAIL_BYTES] {
+    let padding_bytes = padding_bytes % ALIGNMENT;
+    let padded = u64::from(PADDED[padding_bytes]);
+    (padded | u64::from(next_header) << (8 * (padding_bytes + 1))).to_le_bytes()
 }
 
 /// Octets of padding and next header at the end of decrypted text; `None` where the padding is
 /// longer than the text or not 1, 2, 3, …
 #[inline(always)]
 pub fn parse_trailer(text: &[u8]) -> Option<(usize, u8)> {
-    let (rest, &[length, next_header]) = text.split_last_chunk::<TRAILER_BYTES>()?;
+    let &[.., length, next_header] = text else {
+        return None;
+    };
     let length = usize::from(length);
-    let padding = rest.get(rest.len().checked_sub(length)?..)?;
-    // A byte at a time for the few octets that alignment needs: a call would cost more.
-    let right = if length <= PADDING_MAX_BYTES {
-        padding
-            .iter()
-            .zip(1..)
-            .all(|(octet, expected): (&u8, u8)| *octet == expected)
-    } else {
-        padding == PADDING.get(..length)?
+    // What a sender here adds is compared at once, by the table that it was written with.
+    let right = match text.last_chunk::<5>() {
+        Some(&[a, b, c, ..]) if length < ALIGNMENT => {
+            let before = u32::from_le_bytes([a, b, c, length as u8]);
+            before >> (8 * (PADDING_MAX_BYTES - length)) == PADDED[length]
+        }
+        _ => counts_from_one(text, length),
     };
     right.then_some((length, next_header))
+}
+
+/// Octet by octet: long padding, or a text of one word.
+#[cold]
+fn counts_from_one(text: &[u8], length: usize) -> bool {
+    let end = text.len().saturating_sub(TRAILER_BYTES);
+    let padding = end.checked_sub(length).and_then(|at| text.get(at..end));
+    padding.is_some_and(|found| found.iter().zip(1..=u8::MAX).all(|(is, be)| *is == be))
 }
 
 #[cfg(test)]
@@ -77,7 +85,8 @@ mod tests {
         for payload in 20..60 {
             let padding = padding_bytes(payload);
             let mut text = vec![0xee; payload + padding + TRAILER_BYTES];
-            trailer(&mut text[payload..], NEXT_IPV4);
+            let tail = tail(padding, NEXT_IPV4);
+            text[payload..].copy_from_slice(&tail[..padding + TRAILER_BYTES]);
             assert_eq!(text.len() % ALIGNMENT, 0);
             assert_eq!(parse_trailer(&text), Some((padding, NEXT_IPV4)));
         }

@@ -64,6 +64,18 @@ pub enum Fragment {
     Later(u32),
 }
 
+/// Whether an IP packet is part of a datagram and not all of it. False for what is no IP packet.
+pub fn is_fragment(packet: &[u8]) -> bool {
+    let fragment = match version(packet) {
+        Some(4) => ipv4::Header::parse(packet).map(|header| header.fragment()),
+        Some(6) => ipv6::Header::parse(packet)
+            .and_then(|header| ipv6::upper(packet, header.next_header))
+            .map(|upper| upper.fragment),
+        _ => return false,
+    };
+    fragment.is_ok_and(|fragment| fragment != Fragment::Whole)
+}
+
 /// Source and destination port of `packet`, whose transport header begins at `at`; 0 and 0 for
 /// protocols without ports. `None` where the packet ends before its ports do.
 #[inline(always)]

@@ -1,6 +1,7 @@
 //! DSCP (RFC 2474) and ECN (RFC 3168): one octet of every IPv4 and IPv6 header.
 
 use super::{ipv4, version};
+use crate::fate::Reason;
 
 /// Not ECN-capable (RFC 3168, 5).
 pub const NOT_ECT: u8 = 0b00;
@@ -67,4 +68,17 @@ pub const fn decapsulated_ecn(outer: u8, inner: u8) -> Option<u8> {
         (ECT_0, ECT_1) => Some(ECT_1),
         (inner, _) => Some(inner),
     }
+}
+
+/// Applies the outer ECN field to a packet that was just taken out of a tunnel.
+/// [`Reason::EcnNotCapable`] where [`decapsulated_ecn`] says that it must be dropped.
+#[inline(always)]
+pub fn leave_tunnel(outer: u8, packet: &mut [u8]) -> Result<(), Reason> {
+    let inner = get(packet).ok_or(Reason::MalformedHeader)?;
+    if ecn(outer) == ecn(inner) {
+        return Ok(());
+    }
+    let ecn = decapsulated_ecn(ecn(outer), ecn(inner)).ok_or(Reason::EcnNotCapable)?;
+    set(packet, with_ecn(inner, ecn));
+    Ok(())
 }

@@ -188,7 +188,7 @@ fn last_numbers<C: Cipher>() {
     let sa = OutboundSa::<C>::after(&keys, u32::MAX - 2).unwrap();
     let mut sealer = Sealer::new(&setup, sa);
     let sa = InboundSa::<C>::new(&keys, setup.replay_window).unwrap();
-    let mut opener = Opener::new(&setup, sa);
+    let mut opener = Opener::new(sa);
     let mut arena = Arena::new(4, HEADROOM, 100, TAILROOM);
     let mut burst = arena.frames();
     let exhausted = Fate::Dropped(Reason::SequenceExhausted);
@@ -265,7 +265,7 @@ fn a_burst_beyond_the_set_up_is_never_sent_in_the_clear() {
     };
     let keys = keys(&setup, 32);
     let mut sealer = Sealer::new(&setup, OutboundSa::<Gcm>::new(&keys).unwrap());
-    let mut opener = Opener::new(&setup, InboundSa::<Gcm>::new(&keys, 64).unwrap());
+    let mut opener = Opener::new(InboundSa::<Gcm>::new(&keys, 64).unwrap());
     let mut arena = Arena::new(5, HEADROOM, 100, TAILROOM);
     let mut burst = arena.frames();
     for frame in &mut burst {

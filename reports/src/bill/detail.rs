@@ -112,7 +112,9 @@ fn circumstances(group: &GroupBill<'_>) -> String {
         WorkloadKind::Size => "packets of one size",
         WorkloadKind::Mix => "packets of a mix",
         WorkloadKind::Capture => "packets in the order of the capture",
-        WorkloadKind::Class => "packets of one size class, grouped into bursts of their own",
+        WorkloadKind::Class => {
+            "packets of one size class, without fragments, grouped into bursts of their own"
+        }
     };
     let mut line = format!(
         "ns a packet; {} {kind}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",

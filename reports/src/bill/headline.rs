@@ -2,9 +2,10 @@
 
 use super::{
     Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, bytes, clean, estimate,
-    half, mean, three, words,
+    mean, three, words,
 };
 use crate::record::{Temperature, WorkloadKind};
+use crate::stats::Estimate;
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -247,8 +248,8 @@ fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
     })
 }
 
-/// Which of the cases with a library costs least, and which can't be told from it: those whose
-/// totals differ by less than the smallest difference and both intervals.
+/// Which of the cases with a library costs least, and which can't be told from it: by the
+/// difference of the two in every instance, measured in turns.
 fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
     let mut lines: Vec<(&Line<'_>, f64)> = group
         .lines
@@ -260,16 +261,9 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
     let ((best, best_ns), others) = lines
         .split_first()
         .filter(|(_, others)| !others.is_empty())?;
-    let slack = |line: &Line<'_>| {
-        let measured = line.measured()?;
-        Some(half(&measured.figures.sum_ns)?.max(measured.smallest_ns?))
-    };
     let level: Vec<String> = others
         .iter()
-        .filter(|(line, ns)| match (slack(best), slack(line)) {
-            (Some(mine), Some(theirs)) => ns - best_ns <= mine.max(theirs),
-            _ => true,
-        })
+        .filter(|(line, _)| !is_dearer(line, best))
         .map(|(line, _)| line.case.spoken())
         .collect();
     let mut spans = vec![
@@ -283,6 +277,21 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
         format!("; {} can't be told from it.", words::list(&level))
     }));
     Some(spans)
+}
+
+/// Whether the run tells that `line` costs more than `best`.
+fn is_dearer(line: &Line<'_>, best: &Line<'_>) -> bool {
+    let (Some(more), Some(less)) = (line.measured(), best.measured()) else {
+        return false;
+    };
+    let instances = |measured: &Measured<'_>| measured.figures.sum_ns.instances.clone();
+    let pairs = instances(more).into_iter().zip(instances(less));
+    let Some(estimate) = Estimate::from_instances(pairs.map(|(a, b)| a - b).collect()) else {
+        return false;
+    };
+    let smallest = more.smallest_ns.zip(less.smallest_ns);
+    let judged = Difference::judge(&estimate, smallest.map(|(a, b)| a.max(b)));
+    matches!(judged, Difference::Told { mean, .. } if mean > 0.0)
 }
 
 fn packet(group: &GroupBill<'_>) -> String {

@@ -73,7 +73,7 @@ impl<'r> Measured<'r> {
             ratio,
             smallest_ns,
             rate: Rate::new(figures, group.mean_inner_bytes),
-            added_bytes: added_bytes(group, case, ground, figures),
+            added_bytes: added_bytes(group, case, figures),
             send: latency(&figures.send_stamped, &figures.send_ns)?,
             receive: latency(&figures.receive_stamped, &figures.receive_ns)?,
         })
@@ -101,28 +101,14 @@ impl Rate {
     }
 }
 
-/// Bytes added to a packet: of one size, as the case says; else what was sent beyond what the
-/// ground sent of the same packets, a packet.
-fn added_bytes(group: &Group, case: Option<&Case>, ground: &str, figures: &Figures) -> Option<f64> {
+/// Bytes added to a packet that is sent: of one size, as the case says; else in the mean.
+fn added_bytes(group: &Group, case: Option<&Case>, figures: &Figures) -> Option<f64> {
     let generated = group.kind == WorkloadKind::Size;
     let size: Option<u32> = group.workload.parse().ok().filter(|_| generated);
     if let Some(added) = size.and_then(|size| case?.added_bytes.get(&size)) {
         return Some(f64::from(*added));
     }
     let work = &figures.work;
-    let base = group
-        .rows
-        .iter()
-        .find(|row| row.case == ground)
-        .and_then(|row| row.figures.as_ref())
-        .map(|figures| &figures.work);
-    let (bytes, packets) = match base {
-        Some(base) => (
-            base.wire_bytes,
-            base.packets.saturating_sub(base.drops.values().sum()),
-        ),
-        None if work.drops.is_empty() => (work.inner_bytes, work.packets),
-        None => return None,
-    };
-    (packets > 0).then(|| (work.wire_bytes as f64 - bytes as f64) / packets as f64)
+    let added = work.wire_bytes as f64 - work.sent_inner_bytes as f64;
+    (work.sent_packets > 0).then(|| added / work.sent_packets as f64)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Bill, NAME_CHARS, Room, bound, clean, estimate, three};
+use crate::record::Figures;
 
 /// What has to be said about this run.
 pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
@@ -25,6 +26,13 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
         ));
     }
     remarks.extend(failures(bill));
+    if !bill.record.provenance.clock.invariant {
+        remarks.push(
+            "The clock is not invariant: figures in ns hold only as far as the core's speed did."
+                .to_owned(),
+        );
+    }
+    remarks.extend(disturbed(bill));
     remarks.extend(clock_shares(bill));
     remarks.extend(adds_up(bill));
     remarks.extend(stamps(bill));
@@ -59,21 +67,35 @@ fn failures(bill: &Bill<'_>) -> Vec<String> {
         .collect()
 }
 
+/// Where the clock itself takes more of a reading than it may.
 fn clock_shares(bill: &Bill<'_>) -> Option<String> {
+    let (share, place) = largest(bill, |figures| figures.clock_share_percent)?;
+    Some(format!(
+        "The clock's own share of a reading reaches {} % ({place}); it has been subtracted.",
+        three(share)
+    ))
+}
+
+/// Where something else ran so often that what is left may be a selection.
+fn disturbed(bill: &Bill<'_>) -> Option<String> {
+    let (share, place) = largest(bill, |figures| figures.disturbed_percent)?;
+    Some(format!(
+        "Something else ran during up to {} % of the readings ({place}); the slower visit of each was left out.",
+        three(share)
+    ))
+}
+
+/// The largest of some share of all rows that reaches 1 %, and where; the worse of both ways.
+fn largest(bill: &Bill<'_>, share: impl Fn(&Figures) -> [f64; 2]) -> Option<(f64, String)> {
     let mut large: Vec<(f64, String)> = Vec::new();
     for group in &bill.groups {
         for line in &group.lines {
-            let share = line.measured().map_or(0.0, |m| {
-                m.figures
-                    .clock_share_percent
-                    .into_iter()
-                    .fold(0.0, f64::max)
-            });
+            let share = line
+                .measured()
+                .map_or(0.0, |m| share(m.figures).into_iter().fold(0.0, f64::max));
             if share >= 1.0 && share.is_finite() {
-                large.push((
-                    share,
-                    format!("{} at {} {}", line.case.id, group.name, group.temperature()),
-                ));
+                let place = format!("{} at {} {}", line.case.id, group.name, group.temperature());
+                large.push((share, place));
             }
         }
     }
@@ -84,10 +106,7 @@ fn clock_shares(bill: &Bill<'_>) -> Option<String> {
         1 => " and 1 more row".to_owned(),
         n => format!(" and {n} more rows"),
     };
-    Some(format!(
-        "The clock's own share of a reading reaches {} % ({place}{others}); it has been subtracted.",
-        three(*share)
-    ))
+    Some((*share, format!("{place}{others}")))
 }
 
 /// Largest gap between a case's time and its ground with all steps added.
