@@ -1,4 +1,4 @@
-//! Ticks, what a reading costs and how fine it is, and the core's speed at this moment.
+//! Ticks, what a reading costs and how fine it is.
 //!
 //! On x86-64 the clock is the time stamp counter, read in two ways. *Plain*: one `rdtsc`, which
 //! the CPU may move a few instructions to either side; chained stamps use it, since what one
@@ -20,8 +20,6 @@ pub const NAME: &str = "monotonic clock of the operating system";
 const CALIBRATION: Duration = Duration::from_millis(60);
 /// Readings taken to learn their cost and step.
 const READINGS: usize = 20_000;
-/// Additions in the chain of [`core_ghz`]; at 3 GHz a few microseconds.
-const CHAIN_ADDITIONS: u32 = 8192;
 
 /// A plain reading, in ticks.
 #[inline(always)]
@@ -157,44 +155,6 @@ fn invariant() -> bool {
 #[cfg(not(target_arch = "x86_64"))]
 fn invariant() -> bool {
     true
-}
-
-/// The core's speed now: a chain of dependent additions, one a cycle, against the clock.
-/// Gives cycles without counters, and tells a slow clock from slow code. `None` where no such
-/// chain is written for the architecture.
-pub fn core_ghz(clock: &Clock) -> Option<f64> {
-    let start = fenced();
-    let additions = dependent_additions()?;
-    let ns = clock.ns(fenced() - start) - clock.fenced_reading_ns;
-    (ns > 0.0).then(|| f64::from(additions) / ns)
-}
-
-#[cfg(target_arch = "x86_64")]
-#[allow(clippy::unnecessary_wraps)] // on other architectures there is no chain
-fn dependent_additions() -> Option<u32> {
-    let mut sum: u64 = 1;
-    let step: u64 = std::hint::black_box(3);
-    for _ in 0..CHAIN_ADDITIONS / 16 {
-        // SAFETY: additions of two registers; no memory, no stack, only flags are clobbered.
-        // Register operands: additions of a constant can be folded away at renaming.
-        unsafe {
-            core::arch::asm!(
-                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
-                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
-                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
-                "add {s}, {x}", "add {s}, {x}", "add {s}, {x}", "add {s}, {x}",
-                s = inout(reg) sum, x = in(reg) step,
-                options(pure, nomem, nostack)
-            );
-        }
-    }
-    std::hint::black_box(sum);
-    Some(CHAIN_ADDITIONS)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn dependent_additions() -> Option<u32> {
-    None
 }
 
 #[cfg(test)]

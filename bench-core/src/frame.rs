@@ -156,6 +156,18 @@ impl Frame<'_> {
         enough
     }
 
+    /// Takes everything away but `bytes` that begin at `from`. False, and nothing is changed,
+    /// where the packet ends before them.
+    #[inline(always)]
+    pub fn keep(&mut self, from: usize, bytes: usize) -> bool {
+        let enough = from.saturating_add(bytes) <= self.len();
+        if enough {
+            self.start += from as u32;
+            self.end = self.start + bytes as u32;
+        }
+        enough
+    }
+
     /// True until some step dropped the packet.
     #[inline(always)]
     pub fn is_carried(&self) -> bool {

@@ -12,14 +12,16 @@
 //! | [`replay_window`] | which sequence numbers were received | `fate` |
 //! | [`sa`] | the two ends of a security association | `cipher`, `replay_window`, `fate` |
 //! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `net`, `wire`, `frame`, `fate` |
-//! | [`clock`] | ticks, their cost, the core's speed | |
+//! | [`clock`] | ticks and their cost | |
+//! | [`anchor`] | the core's speed, and how much of it is ours | `clock` |
 //! | [`latency`] | the histogram | |
 //! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
-//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `latency`, `frame`, `fate` |
+//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `frame`, `fate` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
+pub mod anchor;
 pub mod capture;
 pub mod cipher;
 pub mod clock;

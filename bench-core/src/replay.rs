@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use crate::anchor::Anchor;
 use crate::clock::{self, Clock};
 use crate::fate::Fate;
 use crate::frame::{Arena, Frame};
@@ -138,14 +139,14 @@ pub struct Plan<'a> {
 
 /// Measures one fresh instance of every lane. All packets must be such that every lane carries
 /// them ([`Workload::filtered`]); a lane that drops one, or lets it come out different, fails.
-/// Returns the core's speed beside each round, GHz.
+/// Returns what the core was before every round, and after the last.
 pub fn measure(
     lanes: &mut [Lane],
     workload: &Workload<'_>,
     plan: &Plan<'_>,
     clock: &Clock,
     order_rng: &mut ChaCha8Rng,
-) -> Vec<f64> {
+) -> Vec<Anchor> {
     let shape = plan.shape;
     let stretches = shape.readings_per_walk(workload.len()).max(1);
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
@@ -157,18 +158,19 @@ pub fn measure(
         shape,
         clock,
     };
-    let mut speeds = Vec::new();
+    let mut anchors = Vec::new();
     let mut order: Vec<usize> = (0..lanes.len()).collect();
     for round in 0..plan.rounds {
         if plan.stop.load(Ordering::Relaxed) {
             break;
         }
         let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
-        speeds.extend(clock::core_ghz(clock));
+        anchors.extend(Anchor::read(clock));
         order.shuffle(order_rng);
         measure_round(lanes, &mut desk, first, stretches, &order);
     }
-    speeds
+    anchors.extend(Anchor::read(clock));
+    anchors
 }
 
 /// One round: a walk to get used to the packets (flows established, caches as the temperature

@@ -58,9 +58,10 @@ impl ReplayWindow {
     /// before any of it is accepted, and may hold a number twice.
     #[inline(always)]
     pub fn accept(&mut self, sequence: u64) -> Result<(), Reason> {
-        self.check(sequence)?;
         if sequence > self.highest {
             self.advance(sequence);
+        } else {
+            self.check(sequence)?;
         }
         let (word, bit) = self.place(sequence);
         self.words[word] |= bit;
@@ -71,11 +72,18 @@ impl ReplayWindow {
     #[inline(always)]
     fn advance(&mut self, sequence: u64) {
         let (old, new) = (self.highest / WORD_BITS, sequence / WORD_BITS);
+        if old != new {
+            self.enter(old, new);
+        }
+        self.highest = sequence;
+    }
+
+    #[inline(never)]
+    fn enter(&mut self, old: u64, new: u64) {
         let entered = (new - old).min(self.words.len() as u64);
         for word in 1..=entered {
             self.words[((old + word) & self.word_mask) as usize] = 0;
         }
-        self.highest = sequence;
     }
 
     #[inline(always)]

@@ -9,6 +9,7 @@ use std::time::Instant;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
+use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Case, Setup};
@@ -83,7 +84,7 @@ pub struct GroupInMaking<'a> {
     inner_bytes: u64,
     shape: Option<Shape>,
     rounds: usize,
-    speeds: Vec<f64>,
+    anchors: Vec<Anchor>,
     /// The fewest that a chunk had; `None` before the first chunk.
     instances: Option<u32>,
 }
@@ -118,7 +119,7 @@ impl<'a> GroupInMaking<'a> {
             inner_bytes: 0,
             shape: None,
             rounds: 0,
-            speeds: Vec::new(),
+            anchors: Vec::new(),
             instances: None,
         }
     }
@@ -249,7 +250,7 @@ impl<'a> GroupInMaking<'a> {
             first_stretch: 0,
             stop: self.bench.stop,
         };
-        self.speeds.extend(replay::measure(
+        self.anchors.extend(replay::measure(
             &mut opened,
             timed,
             &plan,
@@ -304,6 +305,8 @@ impl<'a> GroupInMaking<'a> {
             .iter()
             .filter_map(|lane| lane.null_gate(&self.lanes))
             .collect();
+        let anchor_ghz = self.anchor(|anchor| anchor.ghz);
+        let anchor_width = self.anchor(|anchor| anchor.width);
         Some(Group {
             kind: self.subject.kind,
             workload: self.subject.workload,
@@ -315,14 +318,20 @@ impl<'a> GroupInMaking<'a> {
             packets_per_reading: shape.packets_per_reading as u32,
             instances,
             rounds: self.rounds as u32,
-            anchor_ghz: median(&self.speeds).unwrap_or(0.0),
+            anchor_ghz,
+            anchor_width,
             rows,
             null_gate,
         })
     }
 
-    /// Core speeds seen so far, GHz.
-    pub fn speeds(&self) -> &[f64] {
-        &self.speeds
+    /// What the core was beside the rounds so far.
+    pub fn anchors(&self) -> &[Anchor] {
+        &self.anchors
+    }
+
+    fn anchor(&self, part: impl Fn(&Anchor) -> f64) -> f64 {
+        let parts: Vec<f64> = self.anchors.iter().map(part).collect();
+        median(&parts).unwrap_or(0.0)
     }
 }

@@ -151,6 +151,13 @@ pub struct Noise {
     pub anchor_median_ghz: f64,
     /// Fastest core speed.
     pub anchor_max_ghz: f64,
+    /// Median of the additions a cycle that the core took beside what was measured.
+    pub anchor_median_width: f64,
+    /// Most additions a cycle that it took.
+    pub anchor_max_width: f64,
+    /// Looks at the core that found less than nine tenths of the widest: another hardware
+    /// thread had a part of it. Percent; `null` without such a look.
+    pub shared_percent: Option<f64>,
 }
 
 /// A capture, or a generated one.
@@ -241,6 +248,8 @@ pub struct Group {
     pub rounds: u32,
     /// Median core speed beside these rounds.
     pub anchor_ghz: f64,
+    /// Median of the additions a cycle that the core took beside these rounds.
+    pub anchor_width: f64,
     /// The rows.
     pub rows: Vec<Row>,
     /// Cases measured against themselves.

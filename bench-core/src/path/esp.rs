@@ -256,21 +256,22 @@ fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<
         // Reassembly comes before ESP (RFC 4303, 3.4.1), and this gateway has none.
         return Err(Reason::FragmentOrphan);
     }
-    frame.pull_back(frame.len() - outer.total_bytes);
-    let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
-    let Some(text_len) = packet
-        .len()
-        .checked_sub(esp::HEADER_BYTES + IV_BYTES + ICV_BYTES)
-    else {
-        return Err(Reason::Truncated);
-    };
-    if text_len < esp::ALIGNMENT || !text_len.is_multiple_of(esp::ALIGNMENT) {
-        return Err(Reason::Truncated);
+    let link_padding = frame.len() - outer.total_bytes;
+    if link_padding > 0 {
+        frame.pull_back(link_padding);
     }
+    let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
     let Some((header, rest)) = packet.split_first_chunk::<{ esp::HEADER_BYTES }>() else {
         return Err(Reason::Truncated);
     };
-    let iv = rest.first_chunk().ok_or(Reason::Truncated)?;
+    let Some((iv, rest)) = rest.split_first_chunk() else {
+        return Err(Reason::Truncated);
+    };
+    // Shorter than an ICV wraps around to what is no multiple or too long for any packet.
+    let text_len = rest.len().wrapping_sub(ICV_BYTES);
+    if text_len.wrapping_sub(1) >= rest.len() || !text_len.is_multiple_of(esp::ALIGNMENT) {
+        return Err(Reason::Truncated);
+    }
     let (spi, sequence) = esp::parse_header(*header);
     if spi != sa.spi {
         return Err(Reason::WrongSpi);
@@ -283,24 +284,31 @@ fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<
 /// Takes the inner packet out, and applies what the outer ECN field says.
 #[inline(always)]
 fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
-    let packet = frame.bytes();
+    let packet = frame.bytes_mut();
     let (text_start, text_end) = (job.text_start as usize, job.icv_start as usize);
-    let text = packet.get(text_start..text_end).ok_or(Reason::Truncated)?;
+    let Some((&mut [_, outer_class, ..], text)) = packet
+        .get_mut(..text_end)
+        .and_then(|packet| packet.split_at_mut_checked(text_start))
+    else {
+        return Err(Reason::Truncated);
+    };
     let (padding_bytes, next_header) = esp::parse_trailer(text).ok_or(Reason::BadPadding)?;
-    let version = match next_header {
-        esp::NEXT_IPV4 => 4,
-        esp::NEXT_IPV6 => 6,
+    let inner_bytes = text.len() - padding_bytes - esp::TRAILER_BYTES;
+    let inner = text.get_mut(..inner_bytes).ok_or(Reason::Truncated)?;
+    let &[first, second, ..] = &*inner else {
+        return Err(Reason::MalformedHeader);
+    };
+    let (version, inner_class) = match next_header {
+        esp::NEXT_IPV4 => (4, second),
+        esp::NEXT_IPV6 => (6, first << 4 | second >> 4),
         _ => return Err(Reason::BadNextHeader),
     };
-    let &[_, outer_tos, ..] = packet else {
-        return Err(Reason::Truncated);
-    };
-    let behind = padding_bytes + esp::TRAILER_BYTES + ICV_BYTES;
-    if !frame.pull_back(behind) || !frame.pull_front(text_start) {
-        return Err(Reason::Truncated);
-    }
-    if crate::wire::version(frame.bytes()) != Some(version) {
+    if first >> 4 != version {
         return Err(Reason::MalformedHeader);
     }
-    traffic_class::leave_tunnel(outer_tos, frame.bytes_mut())
+    if traffic_class::ecn(outer_class) != traffic_class::ecn(inner_class) {
+        traffic_class::leave_tunnel(outer_class, inner)?;
+    }
+    frame.keep(text_start, inner_bytes);
+    Ok(())
 }

@@ -53,27 +53,28 @@ pub fn tail(padding_bytes: usize, next_header: u8) -> [u8; TAIL_BYTES] {
 /// longer than the text or not 1, 2, 3, …
 #[inline(always)]
 pub fn parse_trailer(text: &[u8]) -> Option<(usize, u8)> {
-    let &[.., length, next_header] = text else {
-        return None;
+    let Some(end) = text.last_chunk::<TAIL_BYTES>() else {
+        return counts_from_one(text);
     };
+    let [.., length, next_header] = *end;
     let length = usize::from(length);
-    // What a sender here adds is compared at once, by the table that it was written with.
-    let right = match text.last_chunk::<5>() {
-        Some(&[a, b, c, ..]) if length < ALIGNMENT => {
-            let before = u32::from_le_bytes([a, b, c, length as u8]);
-            before >> (8 * (PADDING_MAX_BYTES - length)) == PADDED[length]
-        }
-        _ => counts_from_one(text, length),
+    let Some(padded) = PADDED.get(length) else {
+        return counts_from_one(text);
     };
-    right.then_some((length, next_header))
+    // What a sender here adds is compared at once, by the table that it was written with: the
+    // next header falls off above, what is before the padding below.
+    let found = u64::from_le_bytes(*end) << 8 >> (8 * (TAIL_BYTES - 1 - length));
+    (found == u64::from(*padded)).then_some((length, next_header))
 }
 
 /// Octet by octet: long padding, or a text of one word.
 #[cold]
-fn counts_from_one(text: &[u8], length: usize) -> bool {
-    let end = text.len().saturating_sub(TRAILER_BYTES);
-    let padding = end.checked_sub(length).and_then(|at| text.get(at..end));
-    padding.is_some_and(|found| found.iter().zip(1..=u8::MAX).all(|(is, be)| *is == be))
+fn counts_from_one(text: &[u8]) -> Option<(usize, u8)> {
+    let (before, &[length, next_header]) = text.split_last_chunk()?;
+    let length = usize::from(length);
+    let padding = before.get(before.len().checked_sub(length)?..)?;
+    let right = padding.iter().zip(1..=u8::MAX).all(|(is, be)| *is == be);
+    right.then_some((length, next_header))
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use tunneltax_core::anchor::Anchor;
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
@@ -74,7 +75,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         bench: &bench,
         planner: &planner,
         bar: progress::bar(schedule.groups, options.quiet || options.json),
-        speeds: Vec::new(),
+        anchors: Vec::new(),
         pace: Pace::begin(seconds, schedule.seconds()),
         disturbance,
         rng,
@@ -151,7 +152,7 @@ struct Run<'a> {
     bench: &'a Bench<'a>,
     planner: &'a Planner,
     bar: ProgressBar,
-    speeds: Vec<f64>,
+    anchors: Vec<Anchor>,
     pace: Pace,
     disturbance: Disturbance,
     rng: ChaCha8Rng,
@@ -233,7 +234,7 @@ impl Run<'_> {
                 .captures
                 .push(captures::to_record(survey, &tally));
             for group in groups {
-                self.speeds.extend(group.speeds());
+                self.anchors.extend(group.anchors());
                 self.record.groups.extend(group.finish());
             }
             self.write()?;
@@ -261,7 +262,7 @@ impl Run<'_> {
 
     /// Keeps a finished group, on disk too.
     fn keep(&mut self, group: GroupInMaking<'_>) -> Result<(), Failure> {
-        self.speeds.extend(group.speeds());
+        self.anchors.extend(group.anchors());
         self.record.groups.extend(group.finish());
         self.write()
     }
@@ -270,16 +271,29 @@ impl Run<'_> {
         let now = Disturbance::now();
         let provenance = &mut self.record.provenance;
         provenance.seconds = self.pace.elapsed();
-        let slowest = self.speeds.iter().copied().reduce(f64::min);
-        let fastest = self.speeds.iter().copied().reduce(f64::max);
+        let speeds: Vec<f64> = self.anchors.iter().map(|anchor| anchor.ghz).collect();
+        let widths: Vec<f64> = self.anchors.iter().map(|anchor| anchor.width).collect();
+        let slowest = speeds.iter().copied().reduce(f64::min);
+        let fastest = speeds.iter().copied().reduce(f64::max);
+        let widest = widths.iter().copied().reduce(f64::max);
+        let shared = |widest: f64| {
+            let shared = self
+                .anchors
+                .iter()
+                .filter(|anchor| anchor.is_shared(widest));
+            100.0 * shared.count() as f64 / self.anchors.len().max(1) as f64
+        };
         provenance.noise = Noise {
             load_start: self.disturbance.load(),
             load_end: now.load(),
             steal_percent: now.steal_percent_since(&self.disturbance),
             involuntary_switches: now.switches_since(&self.disturbance),
             anchor_min_ghz: slowest.unwrap_or(0.0),
-            anchor_median_ghz: median(&self.speeds).unwrap_or(0.0),
+            anchor_median_ghz: median(&speeds).unwrap_or(0.0),
             anchor_max_ghz: fastest.unwrap_or(0.0),
+            anchor_median_width: median(&widths).unwrap_or(0.0),
+            anchor_max_width: widest.unwrap_or(0.0),
+            shared_percent: widest.map(shared),
         };
         output::replace(&self.options.out, "record.json", &self.record.to_json())
     }

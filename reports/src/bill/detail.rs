@@ -127,6 +127,7 @@ fn circumstances(group: &GroupBill<'_>) -> String {
     );
     if of.anchor_ghz.is_finite() && of.anchor_ghz > 0.0 {
         let _ = write!(line, "; core at {} GHz", three(of.anchor_ghz));
+        let _ = write!(line, ", {} additions a cycle", three(of.anchor_width));
     }
     line
 }

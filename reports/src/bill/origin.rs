@@ -113,13 +113,20 @@ fn noise(noise: &Noise) -> String {
     let switches = noise
         .involuntary_switches
         .map_or_else(|| UNKNOWN.to_owned(), count);
+    let shared = noise.shared_percent.map_or_else(
+        || UNKNOWN.to_owned(),
+        |percent| format!("{} %", three(percent)),
+    );
     format!(
-        "load {} to {}; stolen {steal}; put aside {switches} times; core at {} GHz ({} to {})",
+        "load {} to {}; stolen {steal}; put aside {switches} times; core at {} GHz ({} to {}), \
+         {} additions a cycle ({} at most), shared with another thread {shared} of the time",
         three(noise.load_start),
         three(noise.load_end),
         three(noise.anchor_median_ghz),
         three(noise.anchor_min_ghz),
         three(noise.anchor_max_ghz),
+        three(noise.anchor_median_width),
+        three(noise.anchor_max_width),
     )
 }
 

@@ -32,6 +32,7 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    remarks.extend(shared(bill));
     remarks.extend(disturbed(bill));
     remarks.extend(clock_shares(bill));
     remarks.extend(adds_up(bill));
@@ -65,6 +66,19 @@ fn failures(bill: &Bill<'_>) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// How much of the core was another's.
+fn shared(bill: &Bill<'_>) -> Option<String> {
+    let noise = &bill.record.provenance.noise;
+    let percent = noise.shared_percent.filter(|percent| *percent >= 1.0)?;
+    Some(format!(
+        "Another hardware thread shared the core in {} % of the looks at it ({} additions a cycle in the median, {} \
+         alone): times are longer than on a core of one's own, their differences less so.",
+        three(percent),
+        three(noise.anchor_median_width),
+        three(noise.anchor_max_width),
+    ))
 }
 
 /// Where the clock itself takes more of a reading than it may.

@@ -216,6 +216,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
         instances: INSTANCES as u32,
         rounds: 240,
         anchor_ghz: 3.69,
+        anchor_width: 3.78,
         rows,
         null_gate: vec![
             null(seeded, "forward"),
@@ -468,6 +469,9 @@ fn provenance() -> Provenance {
             anchor_min_ghz: 3.41,
             anchor_median_ghz: 3.69,
             anchor_max_ghz: 3.71,
+            anchor_median_width: 3.78,
+            anchor_max_width: 3.82,
+            shared_percent: Some(4.2),
         },
     }
 }
