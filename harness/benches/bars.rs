@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tunneltax_core::anchor::Anchor;
+use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::capture::{Chunk, Limits, Reader};
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::{Case, Kind, Setup, cases};
@@ -36,6 +36,8 @@ const READING_GIGABYTES: f64 = 1.2;
 /// Reading and classifying, 90-byte frames.
 const READING_MILLION_FRAMES: f64 = 10.0;
 
+/// Looks at the core that tell how wide it is: half a second.
+const WIDTH_LOOKS: usize = 100_000;
 /// Parts in which the rounds of an instance are measured.
 const SLICES: usize = 4;
 
@@ -272,7 +274,8 @@ fn measure_instances(
     );
     let never = AtomicBool::new(false);
     let mut rng = ChaCha8Rng::seed_from_u64(u64::from(size));
-    let widest = widest(clock, effort);
+    let looks = (0..WIDTH_LOOKS).filter_map(|_| Anchor::read(clock));
+    let widest = anchor::widest(&looks.collect::<Vec<_>>()).unwrap_or(0.0);
     let start = Instant::now();
     let mut shared_instances = 0;
     let instances = (0..effort.instances).map(|instance| {
@@ -311,16 +314,6 @@ fn measure_instances(
         lanes.into_iter().map(result).collect()
     });
     (instances.collect(), shared_instances)
-}
-
-/// Most additions a cycle that the core takes.
-fn widest(clock: &Clock, effort: Effort) -> f64 {
-    let looks = if effort.judged { 200_000 } else { 100 };
-    let widths = (0..looks).filter_map(|_| Anchor::read(clock).map(|anchor| anchor.width));
-    // Not the very widest: a look that was interrupted in its chain seems wider than the core.
-    let mut widths: Vec<f64> = widths.collect();
-    widths.sort_by(f64::total_cmp);
-    widths.get(widths.len() * 99 / 100).copied().unwrap_or(0.0)
 }
 
 /// The readings of the rounds that are kept; hot, so a reading a round.

@@ -153,7 +153,7 @@ pub struct Noise {
     pub anchor_max_ghz: f64,
     /// Median of the additions a cycle that the core took beside what was measured.
     pub anchor_median_width: f64,
-    /// Most additions a cycle that it took.
+    /// Additions a cycle that it took when it was alone: the widest one in a hundred looks.
     pub anchor_max_width: f64,
     /// Looks at the core that found less than nine tenths of the widest: another hardware
     /// thread had a part of it. Percent; `null` without such a look.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tunneltax_core::anchor::Anchor;
+use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
@@ -275,7 +275,7 @@ impl Run<'_> {
         let widths: Vec<f64> = self.anchors.iter().map(|anchor| anchor.width).collect();
         let slowest = speeds.iter().copied().reduce(f64::min);
         let fastest = speeds.iter().copied().reduce(f64::max);
-        let widest = widths.iter().copied().reduce(f64::max);
+        let widest = anchor::widest(&self.anchors);
         let shared = |widest: f64| {
             let shared = self
                 .anchors

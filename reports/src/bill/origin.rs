@@ -119,7 +119,7 @@ fn noise(noise: &Noise) -> String {
     );
     format!(
         "load {} to {}; stolen {steal}; put aside {switches} times; core at {} GHz ({} to {}), \
-         {} additions a cycle ({} at most), shared with another thread {shared} of the time",
+         {} additions a cycle ({} alone), shared with another thread {shared} of the time",
         three(noise.load_start),
         three(noise.load_end),
         three(noise.anchor_median_ghz),
