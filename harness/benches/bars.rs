@@ -106,7 +106,7 @@ fn main() -> ExitCode {
         Effort {
             instances: 24,
             rounds: 120,
-            size_seconds: 90.0,
+            size_seconds: 75.0,
             judged: true,
         }
     };

@@ -22,11 +22,16 @@ use tunneltax_core::workload::{Caches, Shape, Workload};
 /// Inner sizes; the others are in `tunneltax run`.
 const MIXES: [Mix; 3] = [Mix::Size(64), Mix::Size(1440), Mix::SimpleImix];
 
-/// Ticks of one half of a case over a hot arena, `readings` times.
-fn ticks(case: &Case, workload: &Workload<'_>, readings: u64, receive: bool) -> u64 {
-    let setup = Setup::default();
+/// Ticks of one half of a case over a hot arena, `readings` times, flows established.
+fn ticks(
+    case: &Case,
+    setup: &Setup,
+    workload: &Workload<'_>,
+    readings: usize,
+    receive: bool,
+) -> u64 {
     let shape = Shape::hot(workload.longest(), setup.burst, Caches::default());
-    let mut path: Box<dyn PacketPath> = (case.open)(&setup).expect("a case of the list opens");
+    let mut path: Box<dyn PacketPath> = (case.open)(setup).expect("a case of the list opens");
     let mut arena = Arena::new(
         shape.packets_per_reading,
         case.headroom,
@@ -34,9 +39,10 @@ fn ticks(case: &Case, workload: &Workload<'_>, readings: u64, receive: bool) -> 
         case.tailroom,
     );
     let mut frames = arena.frames();
+    let untimed = shape.readings_per_walk(workload.len());
     let mut total = 0;
-    for reading in 0..readings {
-        let first = reading as usize * shape.packets_per_reading;
+    for reading in 0..untimed + readings {
+        let first = reading * shape.packets_per_reading;
         for (at, frame) in frames.iter_mut().enumerate() {
             frame.load(workload.packet(first + at));
         }
@@ -54,11 +60,13 @@ fn ticks(case: &Case, workload: &Workload<'_>, readings: u64, receive: bool) -> 
             "{} dropped a packet",
             case.id
         );
-        total += if receive {
-            received - sent
-        } else {
-            sent - start
-        };
+        if reading >= untimed {
+            total += if receive {
+                received - sent
+            } else {
+                sent - start
+            };
+        }
     }
     total
 }
@@ -71,16 +79,13 @@ fn bench_case(
     clock: &Clock,
 ) {
     let workload = Workload::new(chunk.packets().collect());
-    let shape = Shape::hot(
-        workload.longest(),
-        Setup::default().burst,
-        Caches::default(),
-    );
+    let setup = Setup::default().for_packets(workload.len());
+    let shape = Shape::hot(workload.longest(), setup.burst, Caches::default());
     group.throughput(Throughput::Elements(shape.packets_per_reading as u64));
     for (half, receive) in [("send", false), ("receive", true)] {
         group.bench_function(format!("{}/{half}/{mix}", case.id), |bencher| {
             bencher.iter_custom(|readings| {
-                let ns = clock.ns(ticks(case, &workload, readings, receive));
+                let ns = clock.ns(ticks(case, &setup, &workload, readings as usize, receive));
                 Duration::from_nanos(ns as u64)
             });
         });
@@ -136,7 +141,7 @@ criterion_group! {
     config = Criterion::default()
         .sample_size(20)
         .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_millis(1500));
+        .measurement_time(Duration::from_millis(1200));
     targets = paths, capture_reading, histogram
 }
 criterion_main!(benches);
