@@ -12,7 +12,8 @@ use std::process::ExitCode;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::capture::{Chunk, Limits, Reader};
@@ -152,13 +153,7 @@ type Combine<'a> = dyn Fn(&[&Samples]) -> Option<f64> + 'a;
 /// The bars on paths at one size: every case in the same rounds.
 fn paths(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(Bar)) {
     let names: Vec<&'static Case> = cases().iter().collect();
-    let (instances, shared) = measure_instances(&names, size, effort, clock);
-    if shared > 0 {
-        println!(
-            "{size} B: {shared} of {} instances on a shared core",
-            instances.len()
-        );
-    }
+    let instances = measure_instances(&names, size, effort, clock);
     let estimate = |cases: &[&str], combine: &Combine<'_>| -> Option<Estimate> {
         let at: Option<Vec<usize>> = cases
             .iter()
@@ -253,18 +248,18 @@ fn own_share(samples: &[&Samples], half: impl Fn(&Samples) -> &Vec<f64>) -> Opti
     stretch_mean(&differences, &tunnel.stretch)
 }
 
-/// Samples by instance, then by case, and how many instances were measured on a core that
-/// another hardware thread shared.
+/// Samples by instance, then by case.
 ///
 /// A bar is on the code and not on the neighbours: an instance goes on until it has its rounds
 /// with the core to itself, as the anchors before and behind each round say. Where the time for
-/// a size is over before, what is missing is measured as it comes, and said.
+/// a size is over before, the rounds that it has count, and an instance that has next to none
+/// counts with all of its rounds; both are said.
 fn measure_instances(
     cases: &[&'static Case],
     size: u16,
     effort: Effort,
     clock: &Clock,
-) -> (Vec<Vec<Samples>>, usize) {
+) -> Vec<Vec<Samples>> {
     let chunk = support::chunk(Mix::Size(size), 1024);
     let workload = Workload::new(chunk.packets().collect());
     let shape = Shape::hot(
@@ -277,14 +272,19 @@ fn measure_instances(
     let looks = (0..WIDTH_LOOKS).filter_map(|_| Anchor::read(clock));
     let widest = anchor::widest(&looks.collect::<Vec<_>>()).unwrap_or(0.0);
     let start = Instant::now();
-    let mut shared_instances = 0;
+    let (mut shared_instances, mut fewest_rounds) = (0, effort.rounds);
     let instances = (0..effort.instances).map(|instance| {
         let setup = Setup {
             seed: instance as u64,
             ..Setup::default().for_packets(workload.len())
         };
-        let open = |case: &&'static Case| Lane::open(case, &setup, false).expect("opens");
-        let mut lanes: Vec<Lane> = cases.iter().map(open).collect();
+        // As in a run: a moved heap, and lanes opened in an order of their own.
+        let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
+        let mut order: Vec<usize> = (0..cases.len()).collect();
+        order.shuffle(&mut rng);
+        let open = |at: &usize| Lane::open(cases[*at], &setup, false).expect("opens");
+        let mut lanes: Vec<Lane> = order.iter().map(open).collect();
+        std::hint::black_box(&displacement);
         let mut alone: Vec<bool> = Vec::new();
         let deadline = effort.size_seconds * (instance + 1) as f64 / effort.instances as f64;
         loop {
@@ -295,25 +295,37 @@ fn measure_instances(
                 stop: &never,
             };
             let anchors = measure(&mut lanes, &workload, &plan, clock, &mut rng);
-            alone.extend(
-                anchors
-                    .windows(2)
-                    .map(|around| !around.iter().any(|anchor| anchor.is_shared(widest))),
-            );
+            if anchors.is_empty() {
+                // No anchor on this architecture: the core is taken to be ours.
+                alone.resize(alone.len() + plan.rounds, true);
+            }
+            let is_shared = |around: &[Anchor]| around.iter().any(|look| look.is_shared(widest));
+            alone.extend(anchors.windows(2).map(|around| !is_shared(around)));
             let own = alone.iter().filter(|alone| **alone).count();
             let late = start.elapsed().as_secs_f64() > deadline;
             if own >= effort.rounds || (late && alone.len() >= effort.rounds) {
                 if own < effort.rounds / SLICES {
                     shared_instances += 1;
                     alone.fill(true);
+                } else {
+                    fewest_rounds = fewest_rounds.min(own);
                 }
                 break;
             }
         }
-        let result = |lane: Lane| only(&lane.into_result().expect("a right round trip"), &alone);
-        lanes.into_iter().map(result).collect()
+        let mut samples: Vec<Samples> = vec![Samples::default(); cases.len()];
+        for (lane, at) in lanes.into_iter().zip(order) {
+            samples[at] = only(&lane.into_result().expect("a right round trip"), &alone);
+        }
+        samples
     });
-    (instances.collect(), shared_instances)
+    let instances = instances.collect();
+    if shared_instances > 0 || fewest_rounds < effort.rounds {
+        println!(
+            "{size} B: {shared_instances} instances on a shared core, {fewest_rounds} rounds alone in the fewest of the others"
+        );
+    }
+    instances
 }
 
 /// The readings of the rounds that are kept; hot, so a reading a round.

@@ -1,5 +1,6 @@
 //! Which captures a run uses, and a first look at each: how many packets, of what size.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use tunneltax_reports::record;
 
 use crate::failure::Failure;
 use crate::host;
+use crate::sample::Sample;
 
 /// What is said where Ctrl-C came before the first group was finished.
 pub const UNMEASURED: &str =
@@ -58,9 +60,6 @@ pub struct Survey {
 struct ClassCount {
     packets: u64,
     bytes: u64,
-    /// Packets of the capture, of any class, up to the one with which this class has
-    /// [`CLASS_PACKETS_MIN`].
-    enough_at: Option<u64>,
 }
 
 /// Smallest class, in packets, that gets rows of its own.
@@ -79,10 +78,12 @@ impl Survey {
         count.bytes as f64 / count.packets.max(1) as f64
     }
 
-    /// Packets of the capture up to the one with which a class has [`CLASS_PACKETS_MIN`];
-    /// `None` where it never has.
+    /// Packets that have to be kept of the capture for a class to have [`CLASS_PACKETS_MIN`];
+    /// `None` where it has fewer.
     pub fn class_enough_at(&self, class: usize) -> Option<u64> {
-        self.by_class.get(class)?.enough_at
+        let of_class = self.by_class.get(class)?.packets;
+        let enough = || (CLASS_PACKETS_MIN * self.packets).div_ceil(of_class);
+        (of_class >= CLASS_PACKETS_MIN).then(enough)
     }
 }
 
@@ -166,19 +167,14 @@ fn survey_one(
     stop: &AtomicBool,
 ) -> Result<Survey, Failure> {
     let mut by_class = [ClassCount::default(); CLASSES.len()];
-    let mut packets = 0;
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
-            packets += 1;
             let Some(class) = class_of(packet) else {
                 continue;
             };
             let count = &mut by_class[class];
             count.packets += 1;
             count.bytes += packet.len() as u64;
-            if count.packets == CLASS_PACKETS_MIN {
-                count.enough_at = Some(packets);
-            }
         }
         Ok(going(stop))
     })?;
@@ -250,22 +246,32 @@ pub fn each_chunk(
 }
 
 /// The capture as the record has it.
-pub fn to_record(survey: &Survey, tally: &Tally) -> record::Capture {
+pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Capture {
+    let mut left_out: BTreeMap<String, u64> = tally
+        .left_out
+        .iter()
+        .map(|(r, n)| (r.name().to_owned(), n))
+        .collect();
+    if sample.kept() < tally.frames_replayed {
+        left_out.insert(
+            LEFT_BY_PLAN.to_owned(),
+            tally.frames_replayed - sample.kept(),
+        );
+    }
     record::Capture {
         name: survey.name.clone(),
         file: survey.file.clone(),
         sha256: Some(survey.sha256.clone()),
         frames_read: tally.frames_read,
-        frames_replayed: tally.frames_replayed,
-        left_out: tally
-            .left_out
-            .iter()
-            .map(|(r, n)| (r.name().to_owned(), n))
-            .collect(),
+        frames_replayed: sample.kept(),
+        left_out,
         truncated: tally.truncated,
-        inner_bytes: tally.inner_bytes,
+        inner_bytes: sample.kept_bytes(),
     }
 }
+
+/// Why packets of a capture that all cases could carry were not replayed.
+const LEFT_BY_PLAN: &str = "left_by_plan";
 
 /// File name without the endings that say format and compression.
 fn short_name(path: &Path) -> String {

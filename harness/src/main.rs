@@ -16,6 +16,7 @@ mod pace;
 mod pcap_file;
 mod plan;
 mod progress;
+mod sample;
 mod schedule;
 mod select;
 

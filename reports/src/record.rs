@@ -280,8 +280,8 @@ pub struct Figures {
     pub sum_ns: Estimate,
     /// The clock's part of a burst total, percent, send and receive; it has been subtracted.
     pub clock_share_percent: [f64; 2],
-    /// Readings in which one of two visits was left out because something else ran, percent,
-    /// send and receive.
+    /// Readings whose two visits differ by more than half, percent, send and receive: something
+    /// else ran.
     pub disturbed_percent: [f64; 2],
     /// Paired differences to other cases of the group.
     pub against: Vec<Paired>,

@@ -30,6 +30,7 @@ use crate::outset;
 use crate::pace::Pace;
 use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
+use crate::sample::Sample;
 use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
 use crate::select::select_cases;
 
@@ -43,7 +44,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
-    let surveys = captures::survey(&arguments.files, limits(&options.selection, None), &stop)?;
+    let surveys = captures::survey(&arguments.files, limits(&options.selection), &stop)?;
 
     let pinned = host::pin();
     let disturbance = Disturbance::now();
@@ -97,11 +98,11 @@ pub fn setup(selection: &Selection) -> Setup {
     }
 }
 
-/// What of a capture is read, with a cap of the plan's own.
-pub fn limits(selection: &Selection, cap: Option<u64>) -> Limits {
+/// What of a capture is read.
+pub fn limits(selection: &Selection) -> Limits {
     Limits {
         ingress_mtu: usize::from(selection.mtu),
-        max_packets: selection.max_packets.into_iter().chain(cap).min(),
+        max_packets: selection.max_packets,
         ..Limits::default()
     }
 }
@@ -212,11 +213,13 @@ impl Run<'_> {
                 .collect();
             let (share, slowness) = (self.pace.share(planned), self.pace.slowness());
             let keep = schedule.keep(self.planner, survey, kept, share, slowness);
-            let cap = (keep < survey.packets).then_some(keep);
-            let limits = limits(&self.options.selection, cap);
+            let mut sample = Sample::new(keep, survey.packets);
+            let limits = limits(&self.options.selection);
             let tally = captures::each_chunk(&survey.path, limits, |chunk| {
+                let sampled: Vec<&[u8]> = chunk.packets().filter(|p| sample.takes(p)).collect();
                 for (part, group) in parts.iter().zip(&mut groups) {
-                    let packets: Vec<&[u8]> = chunk.packets().filter(|p| part.takes(p)).collect();
+                    let packets = sampled.iter().copied().filter(|p| part.takes(p));
+                    let packets: Vec<&[u8]> = packets.collect();
                     if packets.is_empty() || self.stopped() {
                         continue;
                     }
@@ -232,7 +235,7 @@ impl Run<'_> {
             })?;
             self.record
                 .captures
-                .push(captures::to_record(survey, &tally));
+                .push(captures::to_record(survey, &tally, &sample));
             for group in groups {
                 self.anchors.extend(group.anchors());
                 self.record.groups.extend(group.finish());

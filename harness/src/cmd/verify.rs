@@ -31,7 +31,7 @@ const INNER: &str = "forward";
 /// Proves, and says what was proven.
 pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     let cases = select_cases(&arguments.selection.cases, true)?;
-    let limits = limits(&arguments.selection, None);
+    let limits = limits(&arguments.selection);
     let setup = setup(&arguments.selection);
     if let Some(folder) = &arguments.write {
         output::prepare(folder)?;

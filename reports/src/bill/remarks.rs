@@ -74,7 +74,7 @@ fn shared(bill: &Bill<'_>) -> Option<String> {
     let percent = noise.shared_percent.filter(|percent| *percent >= 1.0)?;
     Some(format!(
         "Another hardware thread shared the core in {} % of the looks at it ({} additions a cycle in the median, {} \
-         alone): times are longer than on a core of one's own, their differences less so.",
+         alone): times, and their differences, are longer than on a core of one's own.",
         three(percent),
         three(noise.anchor_median_width),
         three(noise.anchor_max_width),
@@ -94,7 +94,7 @@ fn clock_shares(bill: &Bill<'_>) -> Option<String> {
 fn disturbed(bill: &Bill<'_>) -> Option<String> {
     let (share, place) = largest(bill, |figures| figures.disturbed_percent)?;
     Some(format!(
-        "Something else ran during up to {} % of the readings ({place}); the slower visit of each was left out.",
+        "Something else ran during up to {} % of the readings ({place}); of two visits the faster one counts, for every case.",
         three(share)
     ))
 }
