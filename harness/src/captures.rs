@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
-use tunneltax_core::capture::{Chunk, Limits, Reader, Tally};
+use tunneltax_core::capture::{Chunk, LeftOut, Limits, Reader, Tally};
 use tunneltax_core::wire;
 use tunneltax_reports::record;
 
@@ -166,6 +166,13 @@ fn survey_one(
     limits: Limits,
     stop: &AtomicBool,
 ) -> Result<Survey, Failure> {
+    // It is read twice, and a pipe would block before it is empty the second time.
+    if std::fs::metadata(&path).is_ok_and(|of| !of.is_file() && !of.is_dir()) {
+        return Err(Failure::Failed(format!(
+            "{} is no file but a pipe or a device; save the capture to a file first",
+            path.display()
+        )));
+    }
     let mut by_class = [ClassCount::default(); CLASSES.len()];
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
@@ -212,10 +219,11 @@ fn nothing_routable(path: &Path, tally: &Tally) -> String {
             reasons.join(", ")
         )
     };
-    format!(
-        "{}: nothing to replay: {why}; take a capture with IP packets, or raise --mtu",
-        path.display()
-    )
+    let next = match tally.left_out.get(LeftOut::OverIngressMtu) {
+        0 => "take a capture of whole IP packets",
+        _ => "raise --mtu, or take a capture of smaller packets",
+    };
+    format!("{}: nothing to replay: {why}; {next}", path.display())
 }
 
 /// Whether to read on.

@@ -7,15 +7,33 @@ use crate::failure::Failure;
 
 const NEXT: &str = "make room there, or name another folder";
 
-/// Says one sentence on standard error. A line feed in it, from the name of a file, is shown and
-/// not obeyed; where nobody can hear, nothing is said.
+/// Says one sentence on standard error; where nobody can hear, nothing is said.
 pub fn say(sentence: &impl std::fmt::Display) {
-    let sentence = sentence.to_string().replace('\n', "\\n");
+    let sentence = shown(&sentence.to_string());
     let _ = writeln!(std::io::stderr().lock(), "tunneltax: {sentence}");
+}
+
+/// Text that may hold the name of a file: a line feed or any other control character in it is
+/// shown and not obeyed.
+pub fn shown(text: &str) -> String {
+    let show = |c: char| -> String {
+        if c.is_control() {
+            c.escape_default().collect()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(show).collect()
 }
 
 /// Makes the folder and proves that it can be written to, before any time is spent.
 pub fn prepare(folder: &Path) -> Result<(), Failure> {
+    if folder.exists() && !folder.is_dir() {
+        return Err(Failure::Failed(format!(
+            "cannot write to {}: it is a file; name another folder",
+            folder.display()
+        )));
+    }
     std::fs::create_dir_all(folder)
         .and_then(|()| tempfile::NamedTempFile::new_in(folder))
         .map(drop)

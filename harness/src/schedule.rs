@@ -16,12 +16,25 @@ pub const INSTANCES: u32 = 10;
 const SIZES_SHARE: f64 = 0.3;
 /// Least part of the time that captures get, whatever the sizes take.
 const CAPTURES_SHARE_MIN: f64 = 0.1;
+/// Packets of a capture that are replayed however short the time is: fewer would not be it.
+const CAPTURE_PACKETS_MIN: u64 = 256;
 /// Where there is no time for all packets of a capture, at least this part of those planned.
 const KEPT_MIN: f64 = 0.25;
 /// Size for which layouts are planned: the longest packet of most captures.
 const LONGEST: usize = 1500;
 /// Temperatures, in the order of [`Planner::shapes`].
 pub const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
+
+/// Which size classes of captures are measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Classes {
+    /// There is no time for any.
+    None,
+    /// Hot ones.
+    Hot,
+    /// Hot and warm ones.
+    Both,
+}
 
 /// How the time is shared out.
 pub struct Schedule {
@@ -33,8 +46,7 @@ pub struct Schedule {
     pub cap: Option<u64>,
     /// Seconds for each capture, all its groups.
     pub seconds_per_capture: Vec<f64>,
-    /// Size classes are measured warm too.
-    warm_classes: bool,
+    classes: Classes,
     size_groups: usize,
     size_seconds: f64,
     instances_min: u32,
@@ -62,23 +74,29 @@ impl Schedule {
             instances_min = instances_min.min(portion.instances);
         }
         let left = (seconds - size_seconds).max(seconds * CAPTURES_SHARE_MIN);
-        let walks = |cap: u64| -> f64 {
-            let walk = |s| least_seconds(planner, s, cap, full);
+        let walks = |cap: u64, classes| -> f64 {
+            let walk = |s| least_seconds(planner, s, cap, classes);
             surveys.iter().map(walk).sum()
         };
-        let most = packet_cap(surveys, |cap| walks(cap) <= left);
+        let classes = match full {
+            true => Classes::Both,
+            false if walks(CAPTURE_PACKETS_MIN, Classes::Hot) <= left => Classes::Hot,
+            false => Classes::None,
+        };
+        let most = packet_cap(surveys, |cap| walks(cap, classes) <= left);
         let cap = (!full && surveys.iter().any(|s| s.packets > most)).then_some(most);
         let kept = cap.unwrap_or(u64::MAX);
         // What one walk leaves over goes into more walks.
-        let stretch = (left / walks(kept).max(1e-9)).max(1.0);
-        let of_capture = |s| least_seconds(planner, s, kept, full) * stretch;
-        let parts: usize = surveys.iter().map(|s| parts_of(s, kept, full).len()).sum();
+        let stretch = (left / walks(kept, classes).max(1e-9)).max(1.0);
+        let of_capture = |s| least_seconds(planner, s, kept, classes) * stretch;
+        let parts = surveys.iter().map(|s| parts_of(s, kept, classes).len());
+        let parts: usize = parts.sum();
         Self {
             groups: size_groups + parts,
             seconds_per_size: size_seconds / size_groups.max(1) as f64,
             cap,
             seconds_per_capture: surveys.iter().map(of_capture).collect(),
-            warm_classes: full,
+            classes,
             size_groups,
             size_seconds,
             instances_min,
@@ -94,12 +112,12 @@ impl Schedule {
 
     /// The groups of a capture of which so many packets are kept.
     pub fn parts(&self, survey: &Survey, kept: u64) -> Vec<Part> {
-        parts_of(survey, kept, self.warm_classes)
+        parts_of(survey, kept, self.classes)
     }
 
     /// One walk over the first `kept` packets of a capture, all its groups.
     pub fn walk_seconds(&self, planner: &Planner, survey: &Survey, kept: u64) -> f64 {
-        least_seconds(planner, survey, kept, self.warm_classes)
+        least_seconds(planner, survey, kept, self.classes)
     }
 
     /// Packets to keep of those that were planned, where so many seconds are left for a capture
@@ -121,6 +139,7 @@ impl Schedule {
         let classes = parts.iter().filter_map(|part| part.class);
         let enough = classes.filter_map(|class| survey.class_enough_at(class));
         keep.max(enough.max().unwrap_or(1))
+            .max(CAPTURE_PACKETS_MIN.min(kept))
     }
 
     /// The plan in words.
@@ -166,13 +185,13 @@ fn size_works(planner: &Planner, mix: Mix) -> [Work; 2] {
     shapes.map(|shape| Work::size(mix.mean_bytes(), shape))
 }
 
-/// Most packets of each capture for which `fits` holds; at least one.
+/// Most packets of each capture for which `fits` holds; at least [`CAPTURE_PACKETS_MIN`].
 fn packet_cap(surveys: &[Survey], fits: impl Fn(u64) -> bool) -> u64 {
     let most = surveys.iter().map(|s| s.packets).max().unwrap_or(0).max(1);
     if fits(most) {
         return most;
     }
-    let (mut fit, mut too_many) = (1, most);
+    let (mut fit, mut too_many) = (CAPTURE_PACKETS_MIN.min(most), most);
     while too_many - fit > 1 {
         let middle = u64::midpoint(fit, too_many);
         if fits(middle) {
@@ -185,8 +204,8 @@ fn packet_cap(surveys: &[Survey], fits: impl Fn(u64) -> bool) -> u64 {
 }
 
 /// One walk over the first `cap` packets of a capture, all its groups, all instances.
-fn least_seconds(planner: &Planner, survey: &Survey, cap: u64, warm_classes: bool) -> f64 {
-    let parts = parts_of(survey, cap, warm_classes);
+fn least_seconds(planner: &Planner, survey: &Survey, cap: u64, classes: Classes) -> f64 {
+    let parts = parts_of(survey, cap, classes);
     let works = parts.iter().map(|part| part.work(planner, survey, cap));
     works.map(|work| planner.least_seconds(&work)).sum()
 }
@@ -197,15 +216,20 @@ pub struct Part {
     warm: bool,
 }
 
-fn parts_of(survey: &Survey, kept: u64, warm_classes: bool) -> Vec<Part> {
+fn parts_of(survey: &Survey, kept: u64, classes: Classes) -> Vec<Part> {
     let enough = |class: &usize| survey.class_enough_at(*class).is_some_and(|at| at <= kept);
     let whole = [false, true].map(|warm| Part { class: None, warm });
-    let classes = (0..CLASSES.len()).filter(enough).flat_map(|class| {
+    let all = if classes == Classes::None {
+        0..0
+    } else {
+        0..CLASSES.len()
+    };
+    let classes = all.filter(enough).flat_map(|class| {
         let of = move |warm| Part {
             class: Some(class),
             warm,
         };
-        std::iter::once(of(false)).chain(warm_classes.then(|| of(true)))
+        std::iter::once(of(false)).chain((classes == Classes::Both).then(|| of(true)))
     });
     whole.into_iter().chain(classes).collect()
 }

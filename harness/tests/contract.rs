@@ -238,6 +238,8 @@ fn report_json_hands_the_record_on() {
     let output = command.arg(&record_path).output().unwrap();
     let printed: Value = serde_json::from_slice(&output.stdout).expect("one JSON value");
     assert_eq!(printed, record());
+    let stored = std::fs::read(&record_path).unwrap();
+    assert!(output.stdout == stored, "not byte for byte");
 }
 
 /// A capture that ends within a frame: its whole frames are used, quietly, and the exit code says so.

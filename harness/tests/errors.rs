@@ -91,6 +91,14 @@ fn captures_that_cannot_be_read() {
     }
     let odd = inside("two\nlines.pcap", b"");
     run_refused(&[&odd], &[], 1, &["two\\nlines.pcap"]);
+    let odd = inside("red\u{1b}[31m.pcap", b"");
+    run_refused(&[&odd], &[], 1, &["red\\u{1b}[31m.pcap"]);
+    // A pipe that nobody fills would block for ever.
+    let pipe = folder.path().join("pipe.pcap");
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    run_refused(&[&pipe], &[], 1, &["pipe.pcap", "pipe", "save"]);
+    run_refused(&[Path::new("/dev/null")], &[], 1, &["device", "save"]);
     // A good one before it changes nothing.
     run_refused(&[&bundled("dns.pcapng"), &missing], &[], 1, &["gone.pcap"]);
 }
@@ -106,7 +114,7 @@ fn a_capture_with_nothing_routable() {
         &[&only_arp],
         &[],
         1,
-        &["arp.pcap", "nothing to replay", "2 arp", "take a capture"],
+        &["arp.pcap", "nothing to replay", "2 arp", "whole IP packets"],
     );
     let no_frames = written(folder.path(), "none.pcap", &pcap(&[]));
     run_refused(
@@ -243,14 +251,27 @@ fn records_that_cannot_be_drawn() {
             "histogram",
         ),
         ("torn.json", torn_histogram(&whole), "histogram"),
+        ("unmeasured.json", unmeasured(&whole), "no measured row"),
     ] {
         let record = written(folder.path(), name, bytes.as_bytes());
         refused(&report(&record), 1, &[expected, next]);
         assert_eq!(files_in(&out), [""; 0], "{name}");
     }
+    refused(
+        &report(&bundled("dns.pcapng")),
+        1,
+        &["dns.pcapng", "not a record", next],
+    );
     // And it is the damage that is refused.
     assert_eq!(report(&whole).status.code(), Some(0));
     assert_eq!(files_in(&out), ["report.html", "report.md"]);
+}
+
+/// The record without its groups.
+fn unmeasured(record: &Path) -> String {
+    let mut record = json(record);
+    record["groups"] = serde_json::json!([]);
+    record.to_string()
 }
 
 /// The record with one histogram cut in the middle; still base64.

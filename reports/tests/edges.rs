@@ -280,6 +280,19 @@ fn what_disturbed_a_run_is_said() {
     assert!(text.contains("The clock is not invariant"));
 }
 
+#[test]
+fn what_was_not_measured_is_said() {
+    let mut record = small();
+    let text = draw(&record);
+    assert!(!text.contains("There was no time") && !text.contains("the case that it stands on"));
+    let left = &mut record.captures[0].left_out;
+    left.insert("left_by_plan".to_owned(), 77);
+    record.cases.retain(|case| case.id != "esp/none");
+    let text = draw(&record);
+    assert!(text.contains("There was no time for every packet of "));
+    assert!(text.contains("the case that it stands on: add --case esp/none."));
+}
+
 /// All instances drift alike by far more than the cases differ: only their pairs tell.
 #[test]
 fn the_cheapest_case_is_found_by_pairs() {

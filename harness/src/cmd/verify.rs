@@ -85,7 +85,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             text,
             "{:>8} files of sent packets, and tunnels.json, in {}",
             tunnels.sent.len(),
-            folder.display()
+            output::shown(&folder.display().to_string())
         );
     }
     let _ = writeln!(text, "{verified:>8} round trips, every byte compared");
@@ -143,7 +143,10 @@ fn line(survey: &Survey, case: &Case, proof: &Proof) -> String {
     };
     format!(
         "{:>8} of {} packets of {} through {}{drops}",
-        proof.verified, proof.packets, survey.name, case.id
+        proof.verified,
+        proof.packets,
+        output::shown(&survey.name),
+        case.id
     )
 }
 

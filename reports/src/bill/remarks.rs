@@ -2,8 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{Bill, NAME_CHARS, Room, bound, clean, estimate, three};
+use super::words::list;
+use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
 use crate::record::Figures;
+
+/// Name of the reason for packets that a run had no time for.
+const LEFT_BY_PLAN: &str = "left_by_plan";
 
 /// What has to be said about this run.
 pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
@@ -26,6 +30,8 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
         ));
     }
     remarks.extend(failures(bill));
+    remarks.extend(sampled(bill));
+    remarks.extend(baseless(bill));
     if !bill.record.provenance.clock.invariant {
         remarks.push(
             "The clock is not invariant: figures in ns hold only as far as the core's speed did."
@@ -66,6 +72,48 @@ fn failures(bill: &Bill<'_>) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// Which captures were too long for the run's time.
+fn sampled(bill: &Bill<'_>) -> Option<String> {
+    let captures = &bill.record.captures;
+    let left = captures.iter().filter_map(|capture| {
+        let left = capture.left_out.get(LEFT_BY_PLAN)?;
+        let name = clean(&capture.name, NAME_CHARS);
+        let all = capture.frames_replayed + left;
+        Some(format!(
+            "{name} ({} of {})",
+            count(capture.frames_replayed),
+            count(all)
+        ))
+    });
+    let left: Vec<String> = left.collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "There was no time for every packet of {}: blocks that lie evenly over each capture were replayed; \
+             --full takes all.",
+            list(&left)
+        )
+    })
+}
+
+/// Cases whose steps stand on one that was not measured.
+fn baseless(bill: &Bill<'_>) -> Option<String> {
+    let cases = &bill.record.cases;
+    let mut missing: Vec<String> = Vec::new();
+    for below in cases.iter().filter_map(|case| case.step_of.as_ref()) {
+        let measured = cases.iter().any(|case| case.id == *below);
+        let below = format!("--case {}", clean(below, NAME_CHARS));
+        if !measured && !missing.contains(&below) {
+            missing.push(below);
+        }
+    }
+    (!missing.is_empty()).then(|| {
+        format!(
+            "What a step costs can't be told without the case that it stands on: add {}.",
+            list(&missing)
+        )
+    })
 }
 
 /// How much of the core was another's.
