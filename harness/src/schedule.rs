@@ -16,6 +16,8 @@ pub const INSTANCES: u32 = 10;
 const SIZES_SHARE: f64 = 0.3;
 /// Least part of the time that captures get, whatever the sizes take.
 const CAPTURES_SHARE_MIN: f64 = 0.1;
+/// How much longer than asked a plan may be without a word.
+const LONGER: f64 = 1.2;
 /// Packets of a capture that are replayed however short the time is: fewer would not be it.
 const CAPTURE_PACKETS_MIN: u64 = 256;
 /// Where there is no time for all packets of a capture, at least this part of those planned.
@@ -143,7 +145,13 @@ impl Schedule {
     }
 
     /// The plan in words.
-    pub fn describe(&self, bench: &Bench<'_>, planner: &Planner, full: bool) -> String {
+    pub fn describe(
+        &self,
+        bench: &Bench<'_>,
+        planner: &Planner,
+        asked_seconds: f64,
+        full: bool,
+    ) -> String {
         let captures: f64 = self.seconds_per_capture.iter().sum();
         let rest = self.groups - self.size_groups;
         let more = if full {
@@ -161,8 +169,13 @@ impl Schedule {
             (least, most) if least < most => format!("{least} to {most}"),
             (_, most) => most.to_string(),
         };
+        let least = if self.seconds() > LONGER * asked_seconds {
+            format!(" (the least for so many groups: {asked_seconds} s are too few)")
+        } else {
+            String::new()
+        };
         format!(
-            "{} rows: {} cases in {} groups, {instances} fresh instances each; about {:.0} s to measure:\n  \
+            "{} rows: {} cases in {} groups, {instances} fresh instances each; about {:.0} s to measure{least}:\n  \
              {} groups by size, {:.1} s each; {rest} by capture and size class, {:.1} s each \
              ({} of {} packets).\n{more}\n",
             self.groups * bench.cases.len(),

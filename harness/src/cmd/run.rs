@@ -67,7 +67,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let seconds = seconds(options);
     let schedule = Schedule::new(&planner, &mixes, &surveys, seconds, options.full);
     if !options.json && !options.quiet {
-        output::print(&schedule.describe(&bench, &planner, options.full))?;
+        output::print(&schedule.describe(&bench, &planner, seconds, options.full))?;
     }
 
     let mut run = Run {
