@@ -7,6 +7,7 @@
 //! operating system's monotonic clock. A counter that does not run at a constant rate
 //! (`constant_tsc`, `nonstop_tsc` missing) voids every figure; [`Clock::measure`] checks that.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// What is read.
@@ -76,7 +77,7 @@ impl Clock {
         let ns = |ticks: f64| ticks * 1e9 / hertz;
         Self {
             hertz,
-            step_ns: ns(step_ticks() as f64),
+            step_ns: ns(step_ticks()),
             reading_ns: ns(chained_ticks(now)),
             fenced_reading_ns: ns(chained_ticks(fenced)),
             invariant: invariant(),
@@ -111,22 +112,43 @@ fn bracketed() -> (Instant, u64) {
         .map_or_else(|| (Instant::now(), fenced()), |(_, i, t)| (i, t))
 }
 
-/// The greatest common divisor of the differences of many readings.
-fn step_ticks() -> u64 {
+/// The step of the clock, from the differences of readings with work of changing length between
+/// them.
+fn step_ticks() -> f64 {
     let mut last = now();
-    (0..READINGS).fold(0, |step, _| {
+    let differences = (0..READINGS).map(|at| {
+        for work in 0..at % 61 {
+            std::hint::black_box(work);
+        }
         let reading = now();
         let difference = reading.wrapping_sub(last);
         last = reading;
-        greatest_common_divisor(step, difference)
-    })
+        difference
+    });
+    step_of(differences)
 }
 
-fn greatest_common_divisor(mut a: u64, mut b: u64) -> u64 {
-    while b != 0 {
-        (a, b) = (b, a % b);
+/// Differences that are further apart than this, in ticks, are steps of the clock; a hypervisor
+/// that scales the counter makes neighbours of what is one.
+const SAME_STEP_TICKS: u64 = 2;
+/// Differences beyond this, in ticks, are too rare to have neighbours.
+const LONG_TICKS: u64 = 1000;
+
+/// The least distance between neighbours of the differences that occur: a counter that moves in steps
+/// of many ticks leaves gaps. 1 where it does not.
+fn step_of(differences: impl Iterator<Item = u64>) -> f64 {
+    let seen: BTreeSet<u64> = differences.filter(|ticks| *ticks <= LONG_TICKS).collect();
+    let seen: Vec<u64> = seen.into_iter().collect();
+    let gaps = seen.windows(2).map(|pair| pair[1] - pair[0]);
+    let gaps: Vec<u64> = gaps.filter(|gap| *gap > SAME_STEP_TICKS).collect();
+    // Where nearly every number of ticks occurs, the few gaps are of what did not happen to.
+    if gaps.is_empty() || gaps.len() * 3 < seen.len() {
+        return 1.0;
     }
-    a
+    let gap = gaps.iter().copied().min().unwrap_or(1);
+    // From the middle of a cluster to the middle of the next, not from edge to edge.
+    let width = (seen.len() - 1 - gaps.len()) as f64 / (gaps.len() + 1) as f64;
+    gap as f64 + width
 }
 
 /// Median ticks of a reading in chains of a hundred.
@@ -170,8 +192,14 @@ mod tests {
     }
 
     #[test]
-    fn divisor_of_the_steps() {
-        assert_eq!(greatest_common_divisor(0, 52), 52);
-        assert_eq!(greatest_common_divisor(78, 52), 26);
+    fn a_step_is_the_distance_of_what_occurs() {
+        let is = |step: f64, expected: f64| (step - expected).abs() < 1e-9;
+        assert!(is(step_of((0..5000).map(|n| 20 + n % 300)), 1.0));
+        assert!(is(step_of((0..5000).map(|n| n % 20 * 26)), 26.0));
+        // Scaled by a hypervisor: 24 and 25 ticks are one step.
+        let scaled = step_of((0..5000_u64).map(|n| n % 20 * 2447 / 100 + n % 2));
+        assert!((23.0..26.0).contains(&scaled), "{scaled}");
+        assert!(is(step_of([7].into_iter()), 1.0));
+        assert!(is(step_of(std::iter::empty()), 1.0));
     }
 }

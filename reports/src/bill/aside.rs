@@ -9,7 +9,7 @@ use super::{
 use crate::record::{Record, WorkloadKind};
 
 /// Words that the tables use, each with its meaning.
-pub fn legend() -> [(&'static str, &'static str); 7] {
+pub fn legend() -> [(&'static str, &'static str); 9] {
     [
         (
             "±",
@@ -25,7 +25,7 @@ pub fn legend() -> [(&'static str, &'static str); 7] {
         ),
         (
             "tells",
-            "smallest difference this run can tell, by cases against themselves (A/A) and the clock's step; a row's worst",
+            "smallest difference this run can tell, by cases against themselves (A/A) and the clock's step; a row's worst. An interval that is wider than that makes its own bound",
         ),
         (
             "hot, warm",
@@ -34,6 +34,14 @@ pub fn legend() -> [(&'static str, &'static str); 7] {
         (
             "sizes",
             "inner IP total length, outer headers not counted; size classes of a capture are timed in bursts of their own",
+        ),
+        (
+            "IMIX",
+            "the simple mix of test equipment: 7 packets of 46 bytes to 4 of 552 and 1 of 1500",
+        ),
+        (
+            "esp/none",
+            "the tunnel's framing without a cipher: a yardstick for encapsulation, no protocol that anyone uses",
         ),
         (
             "Gbit/s, Mpps",

@@ -192,11 +192,14 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
     )));
     spans.push(Span::Words(" at both gateways together".to_owned()));
     if let Some((ratio, _)) = measured.ratio {
-        spans.push(Span::Words(", ".to_owned()));
-        spans.push(Span::Figure(format!("{} times", three(ratio))));
         let ground = lines
             .first()
             .map_or("the ground", |line| line.case.id.as_str());
+        spans.push(Span::Words(", ".to_owned()));
+        let more = measured.figures.sum_ns.mean * (1.0 - 1.0 / ratio);
+        spans.push(Span::Figure(format!("{} ns more", short(more))));
+        spans.push(Span::Words(" and ".to_owned()));
+        spans.push(Span::Figure(format!("{} times", three(ratio))));
         spans.push(Span::Words(format!(" what {ground} alone costs")));
     }
     spans.push(Span::Words(". ".to_owned()));
@@ -204,6 +207,14 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
         measured,
         "One core at each end, without driver and network card, carries at most ",
     ));
+    let ground = lines.first().filter(|line| line.depth() < top.depth());
+    if let Some((line, rate)) = ground.and_then(|line| Some((line, line.measured()?.rate?))) {
+        spans.push(Span::Words(format!(
+            " With {} alone it is {} Gbit/s.",
+            line.case.id,
+            three(rate.gigabits)
+        )));
+    }
     if let Some(added) = measured.added_bytes.filter(|added| *added > 0.0) {
         spans.push(Span::Words(format!(
             " The packet grows by {} bytes.",

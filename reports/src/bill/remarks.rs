@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::latency::Latency;
 use super::words::list;
 use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
 use crate::record::Figures;
+use crate::stats::median;
 
 /// Name of the reason for packets that a run had no time for.
 const LEFT_BY_PLAN: &str = "left_by_plan";
@@ -171,10 +173,23 @@ fn largest(bill: &Bill<'_>, share: impl Fn(&Figures) -> [f64; 2]) -> Option<(f64
     Some((*share, format!("{place}{others}")))
 }
 
-/// Largest gap between a case's time and its ground with all steps added.
+/// Largest gap between a case's time and its parts added: the ground with all steps, and send
+/// with receive. Each is a mean of medians of its own.
 fn adds_up(bill: &Bill<'_>) -> Option<String> {
     let mut worst: Option<f64> = None;
+    let mut halves: f64 = 0.0;
     for group in &bill.groups {
+        for figures in group
+            .lines
+            .iter()
+            .filter_map(|l| Some(l.measured()?.figures))
+        {
+            let sum = figures.sum_ns.mean;
+            let gap = (figures.send_ns.mean + figures.receive_ns.mean - sum).abs() / sum;
+            if gap.is_finite() {
+                halves = halves.max(gap * 100.0);
+            }
+        }
         for line in group.lines.iter().filter(|line| line.depth() > 0) {
             let Some(steps) = group.steps_ns(line) else {
                 continue;
@@ -188,46 +203,34 @@ fn adds_up(bill: &Bill<'_>) -> Option<String> {
     }
     worst.map(|percent| {
         format!(
-            "The ground and its steps add up to every measured total within {} %.",
-            bound(percent, Room::Ample)
+            "The ground and its steps add up to every measured total within {} %, send and receive within {} %.",
+            bound(percent, Room::Ample),
+            bound(halves, Room::Ample)
         )
     })
 }
 
-/// What stamping costs, and how stamps and burst totals agree.
+/// What stamping costs, and how stamps and burst totals agree: the middle one of all rows, since
+/// a single stall can be most of a small one.
 fn stamps(bill: &Bill<'_>) -> Option<String> {
     let reading_ns = bill.record.provenance.clock.reading_ns;
-    let mut cost: Option<(f64, f64)> = None;
-    let mut alone: Option<(f64, f64)> = None;
-    let widen = |range: Option<(f64, f64)>, ns: f64| {
-        Some(range.map_or((ns, ns), |(low, high)| (low.min(ns), high.max(ns))))
-    };
-    for measured in bill
-        .groups
-        .iter()
-        .flat_map(|g| &g.lines)
-        .filter_map(|line| line.measured())
-    {
-        for latency in [&measured.send, &measured.receive].into_iter().flatten() {
-            if let Some((ns, _)) = latency.stamping_ns {
-                cost = widen(cost, ns);
-            }
-            if let Some(ns) = latency.beyond_burst_ns() {
-                alone = widen(alone, ns - reading_ns);
-            }
-        }
-    }
-    let (low, high) = cost?;
-    let (least, most) = alone?;
+    let lines = bill.groups.iter().flat_map(|group| &group.lines);
+    let measured = lines.filter_map(|line| line.measured());
+    let latencies: Vec<&Latency> = measured
+        .flat_map(|measured| [&measured.send, &measured.receive])
+        .flatten()
+        .collect();
+    let stamping = latencies.iter().filter_map(|of| Some(of.stamping_ns?.0));
+    let alone = latencies.iter().filter_map(|of| of.beyond_burst_ns());
+    let stamping = median(&stamping.collect::<Vec<_>>())?;
+    let alone = median(&alone.collect::<Vec<_>>())? - reading_ns;
     let ns = |ns: f64| estimate(ns, None, Room::Tight);
     Some(format!(
-        "Stamping single packets, in bursts of one, added {} to {} ns to each by the median (a reading of the clock \
-         costs {} ns); percentiles keep it. Less one reading, the stamps' mean is {} to {} ns above the burst totals: \
-         a packet alone costs that much more than in a burst, stalls included.",
-        ns(low),
-        ns(high),
+        "Stamping single packets, in bursts of one, added {} ns to each in the middle one of all rows (a reading of \
+         the clock costs {} ns); percentiles keep it. Less one reading, the stamps' mean is {} ns above the burst \
+         totals there: a packet alone costs that much more than in a burst, stalls included.",
+        ns(stamping),
         ns(reading_ns),
-        ns(least),
-        ns(most),
+        ns(alone),
     ))
 }

@@ -48,10 +48,10 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
                 (header(&bill, &figures))
                 main {
                     @if bill.groups.is_empty() { p { "Nothing was measured." } }
-                    @if let Some(receipt) = bill::receipt(&bill) { (draw_receipt(&receipt)) }
+                    @if let Some(receipt) = bill::receipt(&bill) { (draw_receipt(&receipt, &origin)) }
                     @for figure in &figures { (draw(figure, &origin)) }
                     (reading(&bill))
-                    @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds)) }
+                    @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds, &origin)) }
                     (beside(&bill))
                     (provenance(record))
                 }
@@ -101,7 +101,7 @@ fn header(bill: &Bill<'_>, figures: &[Figure]) -> Markup {
     }
 }
 
-fn draw_receipt(receipt: &Receipt) -> Markup {
+fn draw_receipt(receipt: &Receipt, origin: &str) -> Markup {
     markup! {
         section.receipt aria-labelledby="receipt" {
             h2 #receipt { "What a packet pays, ns" }
@@ -129,6 +129,7 @@ fn draw_receipt(receipt: &Receipt) -> Markup {
                     }
                 }
             }
+            (draw_origin(origin))
         }
     }
 }
@@ -150,11 +151,18 @@ fn draw(figure: &Figure, origin: &str) -> Markup {
                 summary { "The same as a table" }
                 (draw_table(&figure.table, &figure.title))
             }
-            p.origin {
-                @for word in origin.split(' ') {
-                    @if word.contains('-') { span.whole { (word) } } @else { (word) }
-                    " "
-                }
+            (draw_origin(origin))
+        }
+    }
+}
+
+/// Host, commit, clock and command under what was measured by them.
+fn draw_origin(origin: &str) -> Markup {
+    markup! {
+        p.origin {
+            @for word in origin.split(' ') {
+                @if word.contains('-') { span.whole { (word) } } @else { (word) }
+                " "
             }
         }
     }
@@ -178,7 +186,7 @@ fn reading(bill: &Bill<'_>) -> Markup {
     }
 }
 
-fn section(bill: &Bill<'_>, id: &str, title: &str, kinds: &[WorkloadKind]) -> Markup {
+fn section(bill: &Bill<'_>, id: &str, title: &str, kinds: &[WorkloadKind], origin: &str) -> Markup {
     let mut names: Vec<&str> = Vec::new();
     for group in bill
         .groups
@@ -203,6 +211,7 @@ fn section(bill: &Bill<'_>, id: &str, title: &str, kinds: &[WorkloadKind]) -> Ma
             @for (i, groups) in sets.iter().enumerate() {
                 @if i == 0 {
                     (matrices(bill, title, groups))
+                    (draw_origin(origin))
                 } @else {
                     details {
                         summary { (title) ", " (groups.first().map_or("", |group| group.temperature())) }
