@@ -144,9 +144,16 @@ fn measure(
     let workload = Workload::new(chunk.packets().collect());
     let setup = Setup {
         seed: rng.random(),
-        ..Setup::default()
+        ..Setup::default().for_packets(workload.len())
     };
-    let mut lanes = cases.map(|case| Lane::open(case, &setup, false).expect("opens"));
+    // As in a run: a moved heap, and lanes opened in an order of their own. Who is always opened
+    // second finds the same heap every time, and that tells the two apart.
+    let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
+    let swapped: bool = rng.random();
+    let [one, two] = cases;
+    let in_order = if swapped { [two, one] } else { [one, two] };
+    let mut lanes = in_order.map(|case| Lane::open(case, &setup, false).expect("opens"));
+    std::hint::black_box(&displacement);
     let shape = Shape::hot(workload.longest(), setup.burst, Caches::default());
     let plan = Plan {
         shape,
@@ -155,7 +162,12 @@ fn measure(
         stop: &RUNNING,
     };
     replay::measure(&mut lanes, &workload, &plan, clock, rng);
-    lanes.map(Lane::into_result)
+    let [first, second] = lanes.map(Lane::into_result);
+    if swapped {
+        [second, first]
+    } else {
+        [first, second]
+    }
 }
 
 /// Time a packet of the second case minus the first, in send, ns; one value an instance.
