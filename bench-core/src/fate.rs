@@ -47,8 +47,16 @@ reasons! {
     SequenceExhausted = "sequence_exhausted",
     /// Shorter than the headers and trailer of the tunnel need.
     Truncated = "truncated",
-    /// The outer packet does not carry ESP (IP protocol 50).
+    /// The outer packet does not carry ESP (IP protocol 50, or UDP port 4500).
     NotEsp = "not_esp",
+    /// A single octet that keeps a NAT mapping alive (RFC 3948, 2.3).
+    NatKeepalive = "nat_keepalive",
+    /// An IKE message on the port that ESP shares with it (RFC 3948, 2.2).
+    IkeMessage = "ike_message",
+    /// The outer packet does not carry VXLAN (UDP port 4789, flag I).
+    NotVxlan = "not_vxlan",
+    /// The network identifier is another segment's (RFC 7348, 5).
+    WrongVni = "wrong_vni",
     /// No SA has this SPI (RFC 4303, 3.4.2).
     WrongSpi = "wrong_spi",
     /// Sequence number already received (RFC 4303, 3.4.3).

@@ -67,9 +67,14 @@ pub enum Disproof {
 
 /// Opens a case afresh and walks over the whole workload once.
 pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proof, Disproof> {
-    let mut path = (case.open)(setup)?;
+    let mut path = case.open(setup)?;
     let burst = setup.burst.max(1);
-    let mut arena = Arena::new(burst, case.headroom, workload.longest(), case.tailroom);
+    let mut arena = Arena::new(
+        burst,
+        case.overhead.front,
+        workload.longest(),
+        case.overhead.tailroom(),
+    );
     let mut frames = arena.frames();
     let mut proof = Proof::default();
     let packets: Vec<&[u8]> = workload.iter().collect();
@@ -86,7 +91,7 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
                 continue;
             }
             let at = proof.packets + at as u64;
-            if frame.len() != packet.len() + (case.added_bytes)(packet.len()) {
+            if frame.len() != packet.len() + case.overhead.added_bytes(packet.len()) {
                 return Err(Disproof::Length(at));
             }
             if case.library.is_some() && at < LEAK_CHECKED && leaks(packet, frame.bytes()) {
@@ -131,8 +136,13 @@ fn leaks(packet: &[u8], sent: &[u8]) -> bool {
 
 /// True where a packet with a turned bit in its ICV is taken.
 fn forgery_passes(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<bool, Disproof> {
-    let mut path = (case.open)(setup)?;
-    let mut arena = Arena::new(1, case.headroom, workload.longest(), case.tailroom);
+    let mut path = case.open(setup)?;
+    let mut arena = Arena::new(
+        1,
+        case.overhead.front,
+        workload.longest(),
+        case.overhead.tailroom(),
+    );
     let mut frames = arena.frames();
     for packet in workload.iter() {
         frames[0].load(packet);

@@ -73,7 +73,7 @@ impl Lane {
     pub fn open(case: &'static Case, setup: &Setup, twin: bool) -> Result<Self, CaseError> {
         Ok(Self {
             case,
-            path: (case.open)(setup)?,
+            path: case.open(setup)?,
             twin,
             samples: Samples::default(),
             failed: None,
@@ -121,8 +121,12 @@ impl Lane {
 
 /// Memory for `packets` frames that every one of `cases` can work in.
 fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Arena {
-    let headroom = cases.iter().map(|c| c.headroom).max().unwrap_or(0);
-    let tailroom = cases.iter().map(|c| c.tailroom).max().unwrap_or(0);
+    let headroom = cases.iter().map(|c| c.overhead.front).max().unwrap_or(0);
+    let tailroom = cases
+        .iter()
+        .map(|c| c.overhead.tailroom())
+        .max()
+        .unwrap_or(0);
     Arena::new(packets, headroom, workload.longest(), tailroom)
 }
 

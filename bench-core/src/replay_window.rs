@@ -37,6 +37,33 @@ impl ReplayWindow {
         self.highest
     }
 
+    /// The 64-bit number whose lower half is `low` and that is nearest to the window: in it, or
+    /// else to its right (RFC 4303, appendix A2.2). `None` where it would lie before 0.
+    #[inline(always)]
+    pub fn extend(&self, low: u32) -> Option<u64> {
+        const HALF: u64 = 1 << 32;
+        let (high, top) = (self.highest & !(HALF - 1), self.highest as u32);
+        let span = (self.size - 1).min(u64::from(u32::MAX)) as u32;
+        // Lower half of the window's left edge; it lies in the subspace before where top < span.
+        let left = top.wrapping_sub(span);
+        let low_part = u64::from(low);
+        if top >= span {
+            let subspace = if low >= left {
+                high
+            } else {
+                high.checked_add(HALF)?
+            };
+            Some(subspace | low_part)
+        } else {
+            let subspace = if low >= left {
+                high.checked_sub(HALF)?
+            } else {
+                high
+            };
+            Some(subspace | low_part)
+        }
+    }
+
     /// Whether a number may still come. 0 never does: the first packet has number 1.
     #[inline(always)]
     pub fn check(&self, sequence: u64) -> Result<(), Reason> {
@@ -128,6 +155,30 @@ mod tests {
                 prop_assert_eq!(window.accept(sequence), expected, "{} of {}", sequence, size);
             }
         });
+    }
+
+    #[test]
+    fn the_upper_half_is_the_one_nearest_to_the_window() {
+        const HALF: u64 = 1 << 32;
+        let at = |highest: u64| {
+            let mut window = ReplayWindow::new(64);
+            window.accept(highest).unwrap();
+            move |low: u64| window.extend(low as u32)
+        };
+        // Right edge far from a boundary: left of the window means the next subspace.
+        let window = at(5 * HALF + 1000);
+        assert_eq!(window(1000), Some(5 * HALF + 1000));
+        assert_eq!(window(937), Some(5 * HALF + 937));
+        assert_eq!(window(936), Some(6 * HALF + 936));
+        assert_eq!(window(HALF - 1), Some(6 * HALF - 1));
+        // The window lies across the boundary.
+        let window = at(5 * HALF + 10);
+        assert_eq!(window(10), Some(5 * HALF + 10));
+        assert_eq!(window(HALF - 53), Some(5 * HALF - 53));
+        assert_eq!(window(HALF - 54), Some(6 * HALF - 54));
+        // Before the first packet of all there is nothing.
+        let window = at(10);
+        assert_eq!((window(11), window(HALF - 1)), (Some(11), None));
     }
 
     #[test]

@@ -21,45 +21,68 @@ pub struct Keys {
     pub salt: [u8; SALT_BYTES],
 }
 
+/// How many numbers an SA has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// 32 bits, all of them sent (RFC 4303, 2.2).
+    Sent,
+    /// 64 bits, of which the lower half is sent and both are authenticated (RFC 4303, 2.2.1).
+    Extended,
+}
+
+impl Numbers {
+    /// The last one: a repeated number would repeat a nonce (RFC 4303, 3.3.3).
+    const fn last(self) -> u64 {
+        match self {
+            Self::Sent => u32::MAX as u64,
+            Self::Extended => u64::MAX,
+        }
+    }
+}
+
 /// The sender's end.
 pub struct OutboundSa<C> {
     /// Seals.
     pub cipher: C,
     /// Security parameters index.
     pub spi: u32,
+    /// 32 bits or 64.
+    pub numbers: Numbers,
     salt: [u8; SALT_BYTES],
     /// The last sequence number that was used.
-    last_sequence: u32,
+    last_sequence: u64,
 }
 
 impl<C: Cipher> OutboundSa<C> {
     /// Expands the key; nothing sent yet.
-    pub fn new(keys: &Keys) -> Result<Self, KeyLength> {
-        Self::after(keys, 0)
+    pub fn new(keys: &Keys, numbers: Numbers) -> Result<Self, KeyLength> {
+        Self::after(keys, numbers, 0)
     }
 
     /// As if `last_sequence` packets had been sent.
-    pub fn after(keys: &Keys, last_sequence: u32) -> Result<Self, KeyLength> {
+    pub fn after(keys: &Keys, numbers: Numbers, last_sequence: u64) -> Result<Self, KeyLength> {
         Ok(Self {
             cipher: C::new(&keys.key)?,
             spi: keys.spi,
+            numbers,
             salt: keys.salt,
             last_sequence,
         })
     }
 
-    /// The next sequence number: the first is 1; after 2^32 - 1 there is none, since a repeated
-    /// number would repeat a nonce (RFC 4303, 3.3.3). Used up by [`Self::sent`].
+    /// The next sequence number: the first is 1; after the last there is none. Used up by
+    /// [`Self::sent`].
     #[inline(always)]
-    pub fn next_sequence(&self) -> Result<u32, Reason> {
-        self.last_sequence
-            .checked_add(1)
-            .ok_or(Reason::SequenceExhausted)
+    pub fn next_sequence(&self) -> Result<u64, Reason> {
+        if self.last_sequence == self.numbers.last() {
+            return Err(Reason::SequenceExhausted);
+        }
+        Ok(self.last_sequence + 1)
     }
 
     /// Notes that a packet with this number is on its way.
     #[inline(always)]
-    pub fn sent(&mut self, sequence: u32) {
+    pub fn sent(&mut self, sequence: u64) {
         self.last_sequence = sequence;
     }
 
@@ -76,6 +99,8 @@ pub struct InboundSa<C> {
     pub cipher: C,
     /// Security parameters index.
     pub spi: u32,
+    /// 32 bits or 64.
+    pub numbers: Numbers,
     salt: [u8; SALT_BYTES],
     /// Which sequence numbers may still come.
     pub window: ReplayWindow,
@@ -83,13 +108,24 @@ pub struct InboundSa<C> {
 
 impl<C: Cipher> InboundSa<C> {
     /// Expands the key; nothing received yet.
-    pub fn new(keys: &Keys, window: u32) -> Result<Self, KeyLength> {
+    pub fn new(keys: &Keys, numbers: Numbers, window: u32) -> Result<Self, KeyLength> {
         Ok(Self {
             cipher: C::new(&keys.key)?,
             spi: keys.spi,
+            numbers,
             salt: keys.salt,
             window: ReplayWindow::new(window),
         })
+    }
+
+    /// The number of a packet that shows `sent`. [`Reason::TooOld`] where that can only be one
+    /// from before the first.
+    #[inline(always)]
+    pub fn sequence(&self, sent: u32) -> Result<u64, Reason> {
+        match self.numbers {
+            Numbers::Sent => Ok(u64::from(sent)),
+            Numbers::Extended => self.window.extend(sent).ok_or(Reason::TooOld),
+        }
     }
 
     /// Salt and IV as one nonce.

@@ -266,11 +266,16 @@ fn load(burst: &mut [Frame<'_>], packets: &[Vec<u8>]) {
 
 /// Calls that a case makes in sending and receiving, by the side; and how many packets came out.
 fn calls_of(case: &Case) -> ([(u64, u64); 2], usize, usize) {
-    let mut path = (case.open)(&Setup::default()).unwrap();
+    let mut path = case.open(&Setup::default()).unwrap();
     let (mut calls_of, mut carried, mut dropped) = ([(0, 0); 2], 0, 0);
     for round in 0..6 {
         let packets = traffic(round);
-        let mut arena = Arena::new(packets.len(), case.headroom, 1500, case.tailroom);
+        let mut arena = Arena::new(
+            packets.len(),
+            case.overhead.front,
+            1500,
+            case.overhead.tailroom(),
+        );
         let mut burst = arena.frames();
         load(&mut burst, &packets);
         let start = calls();

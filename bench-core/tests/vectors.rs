@@ -10,8 +10,9 @@ use tunneltax_core::cipher::{Cipher, ICV_BYTES, NONCE_BYTES};
 use tunneltax_core::fate::Fate;
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::Setup;
-use tunneltax_core::path::esp::{HEADROOM, Opener, Sealer, TAILROOM};
-use tunneltax_core::sa::{IV_BYTES, InboundSa, Keys, OutboundSa, SALT_BYTES};
+use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::underlay::{FAR, NEAR};
+use tunneltax_core::sa::{IV_BYTES, InboundSa, Keys, Numbers, OutboundSa, SALT_BYTES};
 use tunneltax_core::vectors::{Vector, VectorError, check_all, check_these, octets, vectors};
 use tunneltax_core::wire::ipv4::OuterTemplate;
 
@@ -128,8 +129,8 @@ impl Tunnel {
 
     fn received<C: Cipher>(&self) -> Vec<u8> {
         let setup = Setup::default();
-        let sa = InboundSa::<C>::new(&self.keys, setup.replay_window).unwrap();
-        let mut opener = Opener::new(sa);
+        let sa = InboundSa::<C>::new(&self.keys, Numbers::Sent, setup.replay_window).unwrap();
+        let mut opener = Opener::new(sa, Framing::PLAIN.underlay);
         let mut arena = Arena::new(1, 0, self.outer.len(), 0);
         let mut burst = arena.frames();
         assert!(burst[0].load(&self.outer));
@@ -140,9 +141,13 @@ impl Tunnel {
 
     fn sent<C: Cipher>(&self) -> Vec<u8> {
         let setup = Setup::default();
-        let sa = OutboundSa::<C>::after(&self.keys, self.sequence - 1).unwrap();
-        let mut sealer = Sealer::new(&setup, sa);
-        let mut arena = Arena::new(1, HEADROOM, self.inner.len(), TAILROOM);
+        let last = u64::from(self.sequence - 1);
+        let sa = OutboundSa::<C>::after(&self.keys, Numbers::Sent, last).unwrap();
+        let mut sealer = Sealer::new(&setup, sa, Framing::PLAIN);
+        let mut arena = {
+            let overhead = Framing::PLAIN.overhead();
+            Arena::new(1, overhead.front, self.inner.len(), overhead.tailroom())
+        };
         let mut burst = arena.frames();
         assert!(burst[0].load(&self.inner));
         sealer.seal(&mut burst);
@@ -226,10 +231,7 @@ fn a_published_packet_with_ipv6_inside() {
             let esp = [&vector.aad, &vector.nonce[2 * SALT_BYTES..], &vector.sealed];
             let esp: Vec<u8> = esp.iter().flat_map(|hex| octets(hex).unwrap()).collect();
             let mut outer = [0; OUTER];
-            let (near, far) = (
-                tunneltax_core::path::esp::NEAR,
-                tunneltax_core::path::esp::FAR,
-            );
+            let (near, far) = (NEAR, FAR);
             let total = (OUTER + esp.len()) as u16;
             OuterTemplate::new(near, far, 50, 64).emit(&mut outer, total, 0, 0, true);
             let tunnel = Tunnel {

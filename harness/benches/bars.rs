@@ -157,7 +157,7 @@ type Combine<'a> = dyn Fn(&[&Samples]) -> Option<f64> + 'a;
 
 /// The bars on paths at one size: every case in the same rounds.
 fn paths(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(Bar)) {
-    let names: Vec<&'static Case> = cases().iter().collect();
+    let names: Vec<&'static Case> = cases().filter(|case| case.kind != Kind::Variant).collect();
     let (instances, shared) = measure_instances(&names, size, effort, clock);
     let mut judge = |bar: Bar| judge(Bar { shared, ..bar });
     let judge = &mut judge;

@@ -73,7 +73,7 @@ fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
         step_of: case.step_of.map(str::to_owned),
         step: case.step.to_owned(),
         added_bytes: sizes
-            .map(|bytes| (bytes, (case.added_bytes)(bytes as usize) as u32))
+            .map(|bytes| (bytes, case.overhead.added_bytes(bytes as usize) as u32))
             .collect(),
     }
 }

@@ -6,13 +6,13 @@ use tunneltax_core::path::{Case, Kind, cases};
 use crate::failure::Failure;
 
 /// The cases that any of the globs names, in the order of the list; without globs those of the
-/// bill, and with `yardsticks` those too.
-pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static Case>, Failure> {
+/// bill, and of `more` kinds.
+pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case>, Failure> {
     if globs.is_empty() {
-        let wanted = |case: &&Case| case.kind == Kind::Bill || yardsticks;
-        return Ok(cases().iter().filter(wanted).collect());
+        let wanted = |case: &&Case| case.kind == Kind::Bill || more.contains(&case.kind);
+        return Ok(cases().filter(wanted).collect());
     }
-    let mut named = vec![false; cases().len()];
+    let mut named = vec![false; cases().count()];
     for text in globs {
         let pattern = Pattern::new(text).map_err(|why| {
             Failure::Usage(format!(
@@ -20,7 +20,7 @@ pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static C
             ))
         })?;
         let mut any = false;
-        for (case, named) in cases().iter().zip(&mut named) {
+        for (case, named) in cases().zip(&mut named) {
             if names(&pattern, text, case.id) {
                 *named = true;
                 any = true;
@@ -33,7 +33,6 @@ pub fn select_cases(globs: &[String], yardsticks: bool) -> Result<Vec<&'static C
         }
     }
     Ok(cases()
-        .iter()
         .zip(named)
         .filter_map(|(case, named)| named.then_some(case))
         .collect())
@@ -57,7 +56,7 @@ mod tests {
     fn an_id_without_library_means_every_library() {
         let ids = |globs: &[&str]| -> Vec<&str> {
             let globs: Vec<String> = globs.iter().map(|g| (*g).to_owned()).collect();
-            select_cases(&globs, false)
+            select_cases(&globs, &[])
                 .unwrap()
                 .iter()
                 .map(|c| c.id)
@@ -67,6 +66,6 @@ mod tests {
         let every = ids(&["esp/aes-256-gcm"]);
         assert!(every.len() >= 3 && every.iter().all(|id| id.starts_with("esp/aes-256-gcm@")));
         assert_eq!(ids(&["forward", "forward"]), ["forward"]);
-        assert!(select_cases(&["nonsense".to_owned()], false).is_err());
+        assert!(select_cases(&["nonsense".to_owned()], &[]).is_err());
     }
 }

@@ -64,50 +64,11 @@ fn case(id: &str) -> &'static Case {
 }
 
 /// `id`, but opened by something else.
-fn changed(
-    id: &str,
-    open: fn(&Setup) -> Result<Box<dyn PacketPath>, path::CaseError>,
-) -> &'static Case {
-    let original = case(id);
+fn changed(id: &str, open: path::Make) -> &'static Case {
     Box::leak(Box::new(Case {
-        open,
-        ..copy(original)
+        make: open,
+        ..*case(id)
     }))
-}
-
-fn copy(case: &Case) -> Case {
-    let Case {
-        id,
-        title,
-        stages,
-        step_of,
-        step,
-        kind,
-        algorithm,
-        library,
-        hops,
-        headroom,
-        tailroom,
-        added_bytes,
-        open,
-        tunnel,
-    } = *case;
-    Case {
-        id,
-        title,
-        stages,
-        step_of,
-        step,
-        kind,
-        algorithm,
-        library,
-        hops,
-        headroom,
-        tailroom,
-        added_bytes,
-        open,
-        tunnel,
-    }
 }
 
 fn open_changed(
@@ -115,15 +76,20 @@ fn open_changed(
     setup: &Setup,
     change: Change,
 ) -> Result<Box<dyn PacketPath>, path::CaseError> {
-    let inner = (case(id).open)(setup)?;
+    let inner = case(id).open(setup)?;
     Ok(Box::new(Changed { inner, change }))
 }
 
 fn also(id: &str, setup: &Setup) -> Result<Change, path::CaseError> {
     let other = case(id);
-    let arena = Arena::new(setup.burst, other.headroom, 1500, other.tailroom);
+    let arena = Arena::new(
+        setup.burst,
+        other.overhead.front,
+        1500,
+        other.overhead.tailroom(),
+    );
     let scratch = Box::leak(Box::new(arena)).frames();
-    Ok(Change::AlsoSend((other.open)(setup)?, scratch))
+    Ok(Change::AlsoSend(other.open(setup)?, scratch))
 }
 
 fn packets(size: u16) -> Chunk {
@@ -199,7 +165,7 @@ fn is_seen(what: &str, cases: [&'static Case; 2]) {
 
 #[test]
 fn forwarding_twice_is_seen() {
-    let twice = changed("forward", |s| {
+    let twice = changed("forward", |_, s| {
         open_changed("forward", s, also("forward", s)?)
     });
     is_seen("forwarding", [case("forward"), twice]);
@@ -207,7 +173,7 @@ fn forwarding_twice_is_seen() {
 
 #[test]
 fn encapsulating_twice_is_seen() {
-    let twice = changed("esp/none", |s| {
+    let twice = changed("esp/none", |_, s| {
         open_changed("esp/none", s, also("esp/none", s)?)
     });
     is_seen("encapsulating", [case("esp/none"), twice]);
@@ -221,10 +187,10 @@ fn sealing_twice_is_seen_in_every_library() {
             _ => "esp/aes-256-gcm@aws-lc",
         };
         let twice = match library {
-            "ring" => changed(id, |s| {
+            "ring" => changed(id, |_, s| {
                 open_changed("esp/aes-256-gcm@ring", s, also("bare/aes-256-gcm@ring", s)?)
             }),
-            _ => changed(id, |s| {
+            _ => changed(id, |_, s| {
                 open_changed(
                     "esp/aes-256-gcm@aws-lc",
                     s,
@@ -278,7 +244,7 @@ fn the_binomial_tail_is_exact() {
 
 #[test]
 fn a_path_that_loses_packets_has_no_result() {
-    let loser = changed("forward", |s| open_changed("forward", s, Change::Lose));
+    let loser = changed("forward", |_, s| open_changed("forward", s, Change::Lose));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
     let proof = prove(loser, &Setup::default(), &all).expect("a loss has its reason");
@@ -300,7 +266,7 @@ fn a_path_that_loses_packets_has_no_result() {
 #[test]
 fn a_path_that_skips_the_opening_has_no_result() {
     let id = "esp/aes-256-gcm@ring";
-    let lazy = changed(id, |s| {
+    let lazy = changed(id, |_, s| {
         open_changed("esp/aes-256-gcm@ring", s, Change::LeaveSealed)
     });
     let chunk = packets(256);
@@ -317,13 +283,13 @@ fn a_path_that_skips_the_opening_has_no_result() {
 /// A plain forward in the place of a tunnel comes out right, and is told by what it sent.
 #[test]
 fn a_path_that_skips_the_tunnel_is_told_by_its_bytes() {
-    let bypass = changed("esp/none", |s| (case("forward").open)(s));
+    let bypass = changed("esp/none", |_, s| case("forward").open(s));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
     let disproof = prove(bypass, &Setup::default(), &all).map(|_| ());
     assert_eq!(disproof, Err(Disproof::Length(0)));
     let honest = prove(case("esp/none"), &Setup::default(), &all).expect("comes out right");
-    let added = all.len() * (case("esp/none").added_bytes)(256);
+    let added = all.len() * case("esp/none").overhead.added_bytes(256);
     assert_eq!(honest.wire_bytes, all.inner_bytes() + added as u64);
 }
 
@@ -332,7 +298,7 @@ fn a_path_that_skips_the_tunnel_is_told_by_its_bytes() {
 #[test]
 fn a_path_that_skips_the_cipher_is_told_by_the_clear_text() {
     let id = "esp/aes-256-gcm@ring";
-    let clear = changed(id, |s| (case("esp/none").open)(s));
+    let clear = changed(id, |_, s| case("esp/none").open(s));
     let chunk = packets(256);
     let all = Workload::new(chunk.packets().collect());
     let disproof = prove(clear, &Setup::default(), &all).map(|_| ());

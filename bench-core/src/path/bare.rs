@@ -5,7 +5,7 @@ use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, ICV_BYTES, KeyLength};
 use crate::fate::Reason;
 use crate::frame::Frame;
-use crate::sa::{InboundSa, Keys, OutboundSa};
+use crate::sa::{InboundSa, Keys, Numbers, OutboundSa};
 use crate::wire::esp;
 
 /// Seals from the first byte of the packet to the end of its ESP padding and trailer, one call
@@ -21,8 +21,8 @@ impl<C: Cipher> Bare<C> {
     /// Expands the key twice, once for each end.
     pub fn new(setup: &Setup, keys: &Keys) -> Result<Self, KeyLength> {
         Ok(Self {
-            outbound: OutboundSa::new(keys)?,
-            inbound: InboundSa::new(keys, setup.replay_window)?,
+            outbound: OutboundSa::new(keys, Numbers::Sent)?,
+            inbound: InboundSa::new(keys, Numbers::Sent, setup.replay_window)?,
             sealed: 0,
             opened: 0,
         })
@@ -30,11 +30,12 @@ impl<C: Cipher> Bare<C> {
 
     #[inline(always)]
     fn seal(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
-        let tail = esp::padding_bytes(frame.len()) + esp::TRAILER_BYTES;
-        let back = frame
-            .push_back(tail + ICV_BYTES)
-            .and_then(|back| back.first_chunk_mut());
-        *back.ok_or(Reason::NoRoom)? = esp::tail(tail - esp::TRAILER_BYTES, esp::NEXT_IPV4);
+        let padding = esp::padding_bytes(frame.len(), esp::ALIGNMENT);
+        let tail = padding + esp::TRAILER_BYTES;
+        let back = frame.push_back(tail + ICV_BYTES).ok_or(Reason::NoRoom)?;
+        if !esp::write_tail(back, padding, esp::NEXT_IPV4) {
+            return Err(Reason::NoRoom);
+        }
         self.sealed += 1;
         let aad = self.sealed.to_be_bytes();
         let (text, icv) = frame

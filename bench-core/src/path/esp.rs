@@ -1,42 +1,80 @@
-//! The ESP tunnel (RFC 4303, tunnel mode over IPv4): forward, then encapsulate and seal; open
-//! and decapsulate, then forward.
-
-use std::net::Ipv4Addr;
+//! The ESP tunnel (RFC 4303, tunnel mode): forward, then encapsulate and seal; open and
+//! decapsulate, then forward.
 
 use super::forward::{Forwarder, Rules};
 use super::jobs::{CHUNK, Jobs};
+use super::overhead::Overhead;
+use super::underlay::{Family, Inner, OuterWriter, Underlay};
 use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, ICV_BYTES, Job, KeyLength, NONCE_BYTES};
 use crate::fate::Reason;
 use crate::frame::Frame;
-use crate::sa::{IV_BYTES, InboundSa, Keys, OutboundSa};
-use crate::wire::{esp, ipv4, traffic_class};
+use crate::sa::{IV_BYTES, InboundSa, Keys, Numbers, OutboundSa};
+use crate::wire::{esp, traffic_class};
 
-/// TTL of the outer header: fresh, not the inner one's (RFC 4301, 5.1.2.1).
-const OUTER_TTL: u8 = 64;
-/// Octets in front of the inner packet.
-const FRONT_BYTES: usize = ipv4::HEADER_BYTES + esp::HEADER_BYTES + IV_BYTES;
-/// Octets in front of the inner packet: what [`Frame::push_front`] is asked for.
-pub const HEADROOM: usize = FRONT_BYTES;
-/// Most octets behind the inner packet.
-pub const TAILROOM: usize = esp::PADDING_MAX_BYTES + esp::TRAILER_BYTES + ICV_BYTES;
-/// Octets of a received packet without any payload.
-const LEAST_BYTES: usize = FRONT_BYTES + esp::ALIGNMENT + ICV_BYTES;
-const _: () = assert!(FRONT_BYTES == 36 && TAILROOM == 21 && LEAST_BYTES == 56);
+/// Port of ESP in UDP, at both ends (RFC 3948, 2.1).
+pub const UDP_PORT: u16 = 4500;
+/// Octets between the outer headers and the text: ESP header and IV.
+const ESP_BYTES: usize = esp::HEADER_BYTES + IV_BYTES;
 
-/// Bytes on the wire that the tunnel adds to a packet: outer header, ESP header, IV, padding,
-/// trailer, ICV.
-pub const fn added_bytes(inner_bytes: usize) -> usize {
-    FRONT_BYTES + esp::padding_bytes(inner_bytes) + esp::TRAILER_BYTES + ICV_BYTES
+/// What may differ from one ESP tunnel to another beside cipher and keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Framing {
+    /// Outer headers.
+    pub underlay: Underlay,
+    /// Text and trailer end on a multiple of this: 4, or 16 as some libraries like it.
+    pub alignment: usize,
+    /// 32-bit or extended sequence numbers.
+    pub numbers: Numbers,
+}
+
+impl Framing {
+    /// Over IPv4, nothing special.
+    pub const PLAIN: Self = Self {
+        underlay: Underlay::ip(Family::V4, esp::PROTOCOL),
+        alignment: esp::ALIGNMENT,
+        numbers: Numbers::Sent,
+    };
+    /// Over IPv6.
+    pub const OVER_V6: Self = Self {
+        underlay: Underlay::ip(Family::V6, esp::PROTOCOL),
+        ..Self::PLAIN
+    };
+    /// In UDP, as behind a NAT (RFC 3948).
+    pub const IN_UDP: Self = Self {
+        underlay: Underlay::udp(Family::V4, UDP_PORT, UDP_PORT),
+        ..Self::PLAIN
+    };
+    /// In UDP over IPv6, its checksum 0 (RFC 6935).
+    pub const IN_UDP_OVER_V6: Self = Self {
+        underlay: Underlay::udp(Family::V6, UDP_PORT, UDP_PORT),
+        ..Self::PLAIN
+    };
+    /// Padded to 16, which RFC 4303, 2.4 allows.
+    pub const PAD_16: Self = Self {
+        alignment: esp::ALIGNMENT_MAX,
+        ..Self::PLAIN
+    };
+    /// Extended sequence numbers (RFC 4303, 2.2.1).
+    pub const EXTENDED: Self = Self {
+        numbers: Numbers::Extended,
+        ..Self::PLAIN
+    };
+
+    /// Bytes that the tunnel adds to a packet: outer headers, ESP header, IV, padding, trailer,
+    /// ICV.
+    pub const fn overhead(self) -> Overhead {
+        Overhead {
+            front: self.underlay.bytes() + ESP_BYTES,
+            alignment: self.alignment,
+            trailer: esp::TRAILER_BYTES,
+            icv: ICV_BYTES,
+        }
+    }
 }
 // RFC 4106, 8, and 20 octets of outer header: with 2 octets of padding, and with none.
-const _: () = assert!(added_bytes(40) == 20 + 8 + 8 + 2 + 2 + 16);
-const _: () = assert!(added_bytes(42) == 20 + 8 + 8 + 2 + 16);
-
-/// The two ends of the tunnel, of the network that RFC 5737 keeps for documentation.
-pub const NEAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
-/// The far end.
-pub const FAR: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+const _: () = assert!(Framing::PLAIN.overhead().added_bytes(40) == 20 + 8 + 8 + 2 + 2 + 16);
+const _: () = assert!(Framing::PLAIN.overhead().added_bytes(42) == 20 + 8 + 8 + 2 + 16);
 
 /// A pair of gateways with an ESP tunnel between them.
 pub struct Esp<C> {
@@ -48,11 +86,15 @@ pub struct Esp<C> {
 
 impl<C: Cipher> Esp<C> {
     /// Expands keys and builds tables; the clock starts later.
-    pub fn new(setup: &Setup, keys: &Keys) -> Result<Self, KeyLength> {
+    pub fn new(setup: &Setup, keys: &Keys, framing: Framing) -> Result<Self, KeyLength> {
+        let (outbound, inbound) = (
+            OutboundSa::new(keys, framing.numbers)?,
+            InboundSa::new(keys, framing.numbers, setup.replay_window)?,
+        );
         Ok(Self {
             near: Forwarder::new(setup, Rules::Default),
-            sealer: Sealer::new(setup, OutboundSa::new(keys)?),
-            opener: Opener::new(InboundSa::new(keys, setup.replay_window)?),
+            sealer: Sealer::new(setup, outbound, framing),
+            opener: Opener::new(inbound, framing.underlay),
             far: Forwarder::new(setup, Rules::Default),
         })
     }
@@ -82,13 +124,13 @@ pub struct Sealer<C> {
 
 impl<C: Cipher> Sealer<C> {
     /// A sender that goes on where the security association stands.
-    pub fn new(setup: &Setup, sa: OutboundSa<C>) -> Self {
+    pub fn new(setup: &Setup, sa: OutboundSa<C>, framing: Framing) -> Self {
         Self {
             envelope: Envelope {
                 sa,
-                outer: ipv4::OuterTemplate::new(NEAR, FAR, esp::PROTOCOL, OUTER_TTL),
-                outer_mtu: setup.outer_mtu,
-                identification: 1,
+                outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
+                outer_bytes: framing.underlay.bytes(),
+                alignment: framing.alignment,
             },
             jobs: Jobs::new(),
         }
@@ -112,108 +154,119 @@ impl<C: Cipher> Sealer<C> {
 /// What a sender puts around a packet, and what it counts.
 struct Envelope<C> {
     sa: OutboundSa<C>,
-    outer: ipv4::OuterTemplate,
-    outer_mtu: usize,
-    /// Identification of the next packet that may be fragmented (RFC 6864, 4).
-    identification: u16,
+    outer: OuterWriter,
+    outer_bytes: usize,
+    alignment: usize,
 }
 
 impl<C: Cipher> Envelope<C> {
-    /// All but the cipher's work: outer header, ESP header, IV, padding, trailer, room for the
-    /// ICV. The outer header copies DSCP (RFC 2983, 4.1) and ECN (RFC 6040, 4.1), and DF of an
-    /// inner IPv4 packet; over an IPv6 one DF is set, since routers do not fragment it either.
+    /// All but the cipher's work: outer headers, ESP header, IV, padding, trailer, room for the
+    /// ICV.
     #[inline(always)]
     fn encapsulate(&mut self, frame: &mut Frame<'_>, at: u32) -> Result<Job, Reason> {
         let inner_bytes = frame.len();
-        let &[first, second, _, _, _, _, flags, ..] = frame.bytes() else {
-            return Err(Reason::MalformedHeader);
-        };
-        let (next_header, tos, dont_fragment) = if first >> 4 == 4 {
-            (esp::NEXT_IPV4, second, flags & 0x40 != 0)
+        let inner = Inner::read(frame.bytes())?;
+        let next_header = if inner.is_v4 {
+            esp::NEXT_IPV4
         } else {
-            (esp::NEXT_IPV6, first << 4 | second >> 4, true)
+            esp::NEXT_IPV6
         };
-        let tail_bytes = esp::padding_bytes(inner_bytes) + esp::TRAILER_BYTES;
-        let total_bytes = FRONT_BYTES + inner_bytes + tail_bytes + ICV_BYTES;
-        let total_len = u16::try_from(total_bytes).map_err(|_| Reason::NoRoom)?;
         let sequence = self.sa.next_sequence()?;
-        let back = frame
-            .push_back(tail_bytes + ICV_BYTES)
-            .and_then(|back| back.first_chunk_mut());
-        *back.ok_or(Reason::NoRoom)? = esp::tail(tail_bytes - esp::TRAILER_BYTES, next_header);
-        let front = frame
-            .push_front(FRONT_BYTES)
-            .and_then(|front| front.first_chunk_mut::<FRONT_BYTES>())
-            .ok_or(Reason::NoRoom)?;
-        let Some((outer, esp_front)) = front.split_first_chunk_mut::<{ ipv4::HEADER_BYTES }>()
-        else {
+        let padding_bytes = esp::padding_bytes(inner_bytes, self.alignment);
+        let tail_bytes = padding_bytes + esp::TRAILER_BYTES;
+        let back = frame.push_back(tail_bytes + ICV_BYTES);
+        if !esp::write_tail(back.ok_or(Reason::NoRoom)?, padding_bytes, next_header) {
             return Err(Reason::NoRoom);
-        };
+        }
+        let front_bytes = self.outer_bytes + ESP_BYTES;
+        let total_bytes = front_bytes + inner_bytes + tail_bytes + ICV_BYTES;
+        let front = frame.push_front(front_bytes).ok_or(Reason::NoRoom)?;
+        let (outer, esp_front) = front.split_at_mut(self.outer_bytes);
+        self.outer.write(outer, total_bytes, inner)?;
         let Some((header_place, iv_place)) = esp_front.split_first_chunk_mut() else {
             return Err(Reason::NoRoom);
         };
+        let iv_place = iv_place.first_chunk_mut().ok_or(Reason::NoRoom)?;
         // Nothing fails any more: only now the number is used up.
         self.sa.sent(sequence);
-        let identification = self.identify(dont_fragment);
-        self.outer
-            .emit(outer, total_len, tos, identification, dont_fragment);
-        let header = esp::header(self.sa.spi, sequence);
+        let header = esp::header(self.sa.spi, sequence as u32);
         // The IV is a counter of its own kind: the sequence number never repeats under a key
         // (RFC 4106, 3.1).
-        let iv = u64::from(sequence).to_be_bytes();
+        let iv = sequence.to_be_bytes();
         *header_place = header;
-        iv_place.copy_from_slice(&iv);
-        frame.over_mtu |= total_bytes > self.outer_mtu;
-        let text_len = inner_bytes + tail_bytes;
-        Ok(job(at, FRONT_BYTES, text_len, self.sa.nonce(iv), header))
-    }
-
-    /// Identification of an outer packet. One with DF set is atomic, and any value does; all
-    /// others count (RFC 6864, 4.1 and 4.2).
-    #[inline(always)]
-    fn identify(&mut self, dont_fragment: bool) -> u16 {
-        if dont_fragment {
-            return 0;
-        }
-        let identification = self.identification;
-        self.identification = identification.wrapping_add(1);
-        identification
+        *iv_place = iv;
+        frame.over_mtu |= self.outer.is_over_mtu(total_bytes);
+        let place = Place {
+            frame: at,
+            text_start: front_bytes,
+            text_len: inner_bytes + tail_bytes,
+        };
+        let (spi, numbers) = (self.sa.spi, self.sa.numbers);
+        Ok(job(place, self.sa.nonce(iv), spi, numbers, sequence))
     }
 }
 
-/// The job of the frame at a place in its chunk, its ICV right behind the text.
-#[inline(always)]
-fn job(
-    at: u32,
+/// Where the text of a packet is; its ICV stands right behind it.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Place of the frame in its chunk.
+    frame: u32,
     text_start: usize,
     text_len: usize,
-    nonce: [u8; NONCE_BYTES],
-    header: [u8; esp::HEADER_BYTES],
-) -> Job {
+}
+
+/// The job of a packet. Its associated data are the SPI and the sequence number: all 64 bits of
+/// an extended one (RFC 4106, 5).
+#[inline(always)]
+fn job(place: Place, nonce: [u8; NONCE_BYTES], spi: u32, numbers: Numbers, sequence: u64) -> Job {
     let mut job = Job {
-        frame: at,
-        text_start: text_start as u32,
-        text_len: text_len as u32,
-        icv_start: (text_start + text_len) as u32,
+        frame: place.frame,
+        text_start: place.text_start as u32,
+        text_len: place.text_len as u32,
+        icv_start: (place.text_start + place.text_len) as u32,
         nonce,
-        aad_len: esp::HEADER_BYTES as u8,
         ..Job::default()
     };
-    job.aad[..esp::HEADER_BYTES].copy_from_slice(&header);
+    let (spi_place, number_place) = job.aad.split_at_mut(4);
+    spi_place.copy_from_slice(&spi.to_be_bytes());
+    match numbers {
+        Numbers::Sent => {
+            number_place[..4].copy_from_slice(&(sequence as u32).to_be_bytes());
+            job.aad_len = 8;
+        }
+        Numbers::Extended => {
+            number_place.copy_from_slice(&sequence.to_be_bytes());
+            job.aad_len = 12;
+        }
+    }
     job
+}
+
+/// The sequence number in a job's associated data.
+#[inline(always)]
+fn sequence(job: &Job) -> u64 {
+    let [_, _, _, _, number @ ..] = job.aad;
+    let number = u64::from_be_bytes(number);
+    if job.aad_len == 8 {
+        number >> 32
+    } else {
+        number
+    }
 }
 
 /// The receiver's half, ahead of the forwarding: verifies, opens and decapsulates.
 pub struct Opener<C> {
     sa: InboundSa<C>,
+    underlay: Underlay,
     jobs: Jobs,
 }
 
 impl<C: Cipher> Opener<C> {
     /// A receiver that goes on where the security association stands.
-    pub fn new(sa: InboundSa<C>) -> Self {
+    pub fn new(sa: InboundSa<C>, underlay: Underlay) -> Self {
         Self {
             sa,
+            underlay,
             jobs: Jobs::new(),
         }
     }
@@ -228,16 +281,14 @@ impl<C: Cipher> Opener<C> {
 
     #[inline(always)]
     fn open_chunk(&mut self, chunk: &mut [Frame<'_>]) {
-        let Self { sa, jobs } = self;
-        let jobs = jobs.fill(chunk, |frame, at| look(sa, frame, at));
+        let Self { sa, underlay, jobs } = self;
+        let jobs = jobs.fill(chunk, |frame, at| look(sa, *underlay, frame, at));
         sa.cipher.open(chunk, jobs);
         for job in jobs {
             let Some(frame) = chunk.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
                 continue;
             };
-            let [_, _, _, _, s0, s1, s2, s3, ..] = job.aad;
-            let sequence = u32::from_be_bytes([s0, s1, s2, s3]);
-            let taken = sa.window.accept(u64::from(sequence));
+            let taken = sa.window.accept(sequence(job));
             if let Err(reason) = taken.and_then(|()| decapsulate(frame, job)) {
                 frame.drop_as(reason);
             }
@@ -247,20 +298,21 @@ impl<C: Cipher> Opener<C> {
 
 /// Whether a packet is worth opening; changes nothing but its end, where the link padded it.
 #[inline(always)]
-fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<Job, Reason> {
-    let outer = ipv4::Header::parse(frame.bytes())?;
-    if outer.protocol != esp::PROTOCOL {
-        return Err(Reason::NotEsp);
-    }
-    if outer.fragment() != crate::wire::Fragment::Whole {
-        // Reassembly comes before ESP (RFC 4303, 3.4.1), and this gateway has none.
-        return Err(Reason::FragmentOrphan);
-    }
+fn look<C: Cipher>(
+    sa: &InboundSa<C>,
+    underlay: Underlay,
+    frame: &mut Frame<'_>,
+    at: u32,
+) -> Result<Job, Reason> {
+    let outer = underlay.read(frame.bytes(), Reason::NotEsp)?;
     let link_padding = frame.len() - outer.total_bytes;
     if link_padding > 0 {
         frame.pull_back(link_padding);
     }
     let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
+    if underlay.ports.is_some() {
+        shares_the_port(packet)?;
+    }
     let Some((header, rest)) = packet.split_first_chunk::<{ esp::HEADER_BYTES }>() else {
         return Err(Reason::Truncated);
     };
@@ -272,13 +324,29 @@ fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<
     if text_len.wrapping_sub(1) >= rest.len() || !text_len.is_multiple_of(esp::ALIGNMENT) {
         return Err(Reason::Truncated);
     }
-    let (spi, sequence) = esp::parse_header(*header);
+    let (spi, sent) = esp::parse_header(*header);
     if spi != sa.spi {
         return Err(Reason::WrongSpi);
     }
-    sa.window.check(u64::from(sequence))?;
-    let text_start = outer.header_bytes + esp::HEADER_BYTES + IV_BYTES;
-    Ok(job(at, text_start, text_len, sa.nonce(*iv), *header))
+    let sequence = sa.sequence(sent)?;
+    sa.window.check(sequence)?;
+    let place = Place {
+        frame: at,
+        text_start: outer.header_bytes + ESP_BYTES,
+        text_len,
+    };
+    Ok(job(place, sa.nonce(*iv), spi, sa.numbers, sequence))
+}
+
+/// Tells ESP from what else comes to its UDP port.
+#[inline(always)]
+fn shares_the_port(datagram: &[u8]) -> Result<(), Reason> {
+    match datagram {
+        [0xff] => Err(Reason::NatKeepalive),
+        // Where an SPI, which is never 0, would be.
+        [0, 0, 0, 0, ..] => Err(Reason::IkeMessage),
+        _ => Ok(()),
+    }
 }
 
 /// Takes the inner packet out, and applies what the outer ECN field says.
@@ -286,7 +354,8 @@ fn look<C: Cipher>(sa: &InboundSa<C>, frame: &mut Frame<'_>, at: u32) -> Result<
 fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
     let packet = frame.bytes_mut();
     let (text_start, text_end) = (job.text_start as usize, job.icv_start as usize);
-    let Some((&mut [_, outer_class, ..], text)) = packet
+    let outer_class = traffic_class::get(packet).ok_or(Reason::MalformedHeader)?;
+    let Some((_, text)) = packet
         .get_mut(..text_end)
         .and_then(|packet| packet.split_at_mut_checked(text_start))
     else {

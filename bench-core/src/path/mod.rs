@@ -5,8 +5,11 @@ mod cases;
 pub mod esp;
 pub mod forward;
 mod jobs;
+pub mod overhead;
+pub mod underlay;
+pub mod vxlan;
 
-pub use cases::{Case, CaseError, Kind, Tunnel, cases, find, keys};
+pub use cases::{Case, CaseError, Kind, Make, Tunnel, cases, find, keys};
 pub use forward::expected_after as reference;
 
 use std::sync::Arc;

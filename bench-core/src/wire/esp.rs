@@ -8,16 +8,19 @@ pub const HEADER_BYTES: usize = 8;
 pub const TRAILER_BYTES: usize = 2;
 /// Pad length and next header end on such a boundary (RFC 4303, 2.4).
 pub const ALIGNMENT: usize = 4;
+/// Widest alignment that a sender here uses.
+pub const ALIGNMENT_MAX: usize = 16;
 /// Most padding that a sender here writes.
-pub const PADDING_MAX_BYTES: usize = ALIGNMENT - 1;
+pub const PADDING_MAX_BYTES: usize = ALIGNMENT_MAX - 1;
 /// Next header of an IPv4 packet in tunnel mode (RFC 4303, 2.6).
 pub const NEXT_IPV4: u8 = 4;
 /// Next header of an IPv6 packet in tunnel mode.
 pub const NEXT_IPV6: u8 = 41;
-/// Octets of padding behind a payload.
+/// Octets of padding behind a payload, so that the trailer ends on a multiple of `alignment`:
+/// [`ALIGNMENT`], or more where the sender likes (RFC 4303, 2.4). A power of 2.
 #[inline(always)]
-pub const fn padding_bytes(payload_bytes: usize) -> usize {
-    (payload_bytes + TRAILER_BYTES).wrapping_neg() % ALIGNMENT
+pub const fn padding_bytes(payload_bytes: usize, alignment: usize) -> usize {
+    (payload_bytes + TRAILER_BYTES).wrapping_neg() & (alignment - 1)
 }
 
 /// Writes SPI and sequence number, which are also the associated data (RFC 4106, 5).
@@ -33,20 +36,38 @@ pub fn parse_header(header: [u8; HEADER_BYTES]) -> (u32, u32) {
     ((both >> 32) as u32, both as u32)
 }
 
-/// Octets that [`tail`] gives: as many as the shortest trailer and an ICV hold for sure.
-pub const TAIL_BYTES: usize = 8;
-const _: () = assert!(PADDING_MAX_BYTES + TRAILER_BYTES <= TAIL_BYTES);
+/// Octets that padding of an ordinary sender, its length and the next header fit in.
+const TAIL_BYTES: usize = 8;
+const _: () = assert!(ALIGNMENT - 1 + TRAILER_BYTES <= TAIL_BYTES);
 
 /// Padding and its length for 0 to 3 octets of it, first octet lowest.
 const PADDED: [u32; ALIGNMENT] = [0x00, 0x01_01, 0x02_02_01, 0x03_03_02_01];
+/// The longest padding, first octet lowest, with one octet more.
+const COUNTED: u128 = 0x100f_0e0d_0c0b_0a09_0807_0605_0403_0201;
 
-/// Padding, its length and the next header, then zeros: one word, to be stored where the ICV
-/// covers what is too much of it. `padding_bytes` is less than [`ALIGNMENT`].
+/// Writes padding, its length and the next header to the beginning of `back`, and something
+/// behind them that the ICV covers: `back` has room for both. False where it has not, or where
+/// the padding is longer than [`PADDING_MAX_BYTES`].
 #[inline(always)]
-pub fn tail(padding_bytes: usize, next_header: u8) -> [u8; TAIL_BYTES] {
-    let padding_bytes = padding_bytes % ALIGNMENT;
-    let padded = u64::from(PADDED[padding_bytes]);
-    (padded | u64::from(next_header) << (8 * (padding_bytes + 1))).to_le_bytes()
+pub fn write_tail(back: &mut [u8], padding_bytes: usize, next_header: u8) -> bool {
+    if let Some(padded) = PADDED.get(padding_bytes) {
+        let Some(back) = back.first_chunk_mut::<TAIL_BYTES>() else {
+            return false;
+        };
+        let tail = u64::from(*padded) | u64::from(next_header) << (8 * (padding_bytes + 1));
+        *back = tail.to_le_bytes();
+        return true;
+    }
+    let Some(counted) = back.first_chunk_mut::<ALIGNMENT_MAX>() else {
+        return false;
+    };
+    *counted = COUNTED.to_le_bytes();
+    let trailer = back.get_mut(padding_bytes..padding_bytes + TRAILER_BYTES);
+    let Some([length, next]) = trailer.filter(|_| padding_bytes <= PADDING_MAX_BYTES) else {
+        return false;
+    };
+    (*length, *next) = (padding_bytes as u8, next_header);
+    true
 }
 
 /// Octets of padding and next header at the end of decrypted text; `None` where the padding is
@@ -54,12 +75,12 @@ pub fn tail(padding_bytes: usize, next_header: u8) -> [u8; TAIL_BYTES] {
 #[inline(always)]
 pub fn parse_trailer(text: &[u8]) -> Option<(usize, u8)> {
     let Some(end) = text.last_chunk::<TAIL_BYTES>() else {
-        return counts_from_one(text);
+        return short_trailer(text);
     };
     let [.., length, next_header] = *end;
     let length = usize::from(length);
     let Some(padded) = PADDED.get(length) else {
-        return counts_from_one(text);
+        return counted(text, length).then_some((length, next_header));
     };
     // What a sender here adds is compared at once, by the table that it was written with: the
     // next header falls off above, what is before the padding below.
@@ -67,14 +88,28 @@ pub fn parse_trailer(text: &[u8]) -> Option<(usize, u8)> {
     (found == u64::from(*padded)).then_some((length, next_header))
 }
 
-/// Octet by octet: long padding, or a text of one word.
+/// Whether `length` octets before the trailer are 1, 2, 3, …
+#[inline(never)]
+fn counted(text: &[u8], length: usize) -> bool {
+    let end = text.len() - TRAILER_BYTES;
+    let Some(padding) = end.checked_sub(length).and_then(|at| text.get(at..end)) else {
+        return false;
+    };
+    if let (Some(end), 1..=PADDING_MAX_BYTES) = (text[..end].last_chunk(), length) {
+        let found = u128::from_le_bytes(*end) >> (8 * (ALIGNMENT_MAX - length));
+        return found == COUNTED & ((1 << (8 * length)) - 1);
+    }
+    padding.iter().zip(1..=u8::MAX).all(|(is, be)| *is == be)
+}
+
+/// The trailer of a text of less than [`TAIL_BYTES`] octets.
 #[cold]
-fn counts_from_one(text: &[u8]) -> Option<(usize, u8)> {
-    let (before, &[length, next_header]) = text.split_last_chunk()?;
+fn short_trailer(text: &[u8]) -> Option<(usize, u8)> {
+    let &[.., length, next_header] = text else {
+        return None;
+    };
     let length = usize::from(length);
-    let padding = before.get(before.len().checked_sub(length)?..)?;
-    let right = padding.iter().zip(1..=u8::MAX).all(|(is, be)| *is == be);
-    right.then_some((length, next_header))
+    counted(text, length).then_some((length, next_header))
 }
 
 #[cfg(test)]
@@ -83,14 +118,23 @@ mod tests {
 
     #[test]
     fn trailers_are_written_as_they_are_read() {
-        for payload in 20..60 {
-            let padding = padding_bytes(payload);
-            let mut text = vec![0xee; payload + padding + TRAILER_BYTES];
-            let tail = tail(padding, NEXT_IPV4);
-            text[payload..].copy_from_slice(&tail[..padding + TRAILER_BYTES]);
-            assert_eq!(text.len() % ALIGNMENT, 0);
+        for (alignment, payload) in [4, 16].iter().flat_map(|a| (0..60).map(|p| (*a, p))) {
+            let padding = padding_bytes(payload, alignment);
+            let mut text = vec![0xee; payload + padding + TRAILER_BYTES + 16];
+            assert!(write_tail(&mut text[payload..], padding, NEXT_IPV4));
+            text.truncate(payload + padding + TRAILER_BYTES);
+            assert_eq!(text.len() % alignment, 0);
+            let counted: Vec<u8> = (1..=padding as u8).collect();
+            assert_eq!(text[payload..payload + padding], counted);
             assert_eq!(parse_trailer(&text), Some((padding, NEXT_IPV4)));
+            for at in payload..payload + padding {
+                text[at] ^= 0x40;
+                assert_eq!(parse_trailer(&text), None, "{alignment} {payload} {at}");
+                text[at] ^= 0x40;
+            }
         }
+        assert!(!write_tail(&mut [0; 7], 0, NEXT_IPV4));
+        assert!(!write_tail(&mut [0; 40], 16, NEXT_IPV4));
     }
 
     #[test]

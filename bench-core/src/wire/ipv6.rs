@@ -1,5 +1,7 @@
 //! IPv6 header (RFC 8200, 3) and the way through its extension headers to the ports.
 
+use std::net::Ipv6Addr;
+
 use super::{Fragment, protocol};
 use crate::fate::Reason;
 
@@ -85,6 +87,34 @@ pub fn decrement_hop_limit(packet: &mut [u8]) -> Result<(), Reason> {
     }
     *hop_limit -= 1;
     Ok(())
+}
+
+/// An outer header of which only payload length and traffic class change from packet to packet.
+/// No extension headers, flow label 0.
+#[derive(Clone, Copy, Debug)]
+pub struct OuterTemplate([u8; HEADER_BYTES]);
+
+impl OuterTemplate {
+    /// Fixes the endpoints of the tunnel, the protocol that it carries and the hop limit of
+    /// every packet in it.
+    pub fn new(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, hop_limit: u8) -> Self {
+        let mut header = [0; HEADER_BYTES];
+        header[0] = 0x60;
+        header[6] = next_header;
+        header[HOP_LIMIT_AT] = hop_limit;
+        header[8..24].copy_from_slice(&source.octets());
+        header[24..].copy_from_slice(&destination.octets());
+        Self(header)
+    }
+
+    /// Writes the header of a packet with `payload_len` octets behind it.
+    #[inline(always)]
+    pub fn emit(&self, into: &mut [u8; HEADER_BYTES], payload_len: u16, traffic_class: u8) {
+        *into = self.0;
+        into[0] |= traffic_class >> 4;
+        into[1] = traffic_class << 4;
+        into[4..6].copy_from_slice(&payload_len.to_be_bytes());
+    }
 }
 
 /// Where the extension headers of a packet end.

@@ -8,6 +8,8 @@ pub mod esp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod traffic_class;
+pub mod udp;
+pub mod vxlan;
 
 /// IP protocol numbers that something here acts on (IANA, Assigned Internet Protocol Numbers).
 pub mod protocol {

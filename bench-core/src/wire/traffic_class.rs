@@ -27,7 +27,7 @@ pub const fn with_ecn(traffic_class: u8, ecn: u8) -> u8 {
 }
 
 /// DSCP and ECN of an IPv4 or IPv6 packet; `None` where it is neither or too short.
-#[inline]
+#[inline(always)]
 pub fn get(packet: &[u8]) -> Option<u8> {
     let &[first, second, ..] = packet else {
         return None;

@@ -3,12 +3,16 @@
 use etherparse::{Ipv4Header, Ipv4HeaderSlice};
 use tunneltax_core::cipher::none;
 use tunneltax_core::frame::Arena;
-use tunneltax_core::path::esp::{FAR, HEADROOM, NEAR, Sealer, TAILROOM};
+use tunneltax_core::path::esp::{Framing, Sealer};
+use tunneltax_core::path::overhead::Overhead;
+use tunneltax_core::path::underlay::{FAR, NEAR};
 use tunneltax_core::path::{Setup, cases, keys, reference};
-use tunneltax_core::sa::OutboundSa;
+use tunneltax_core::sa::{Numbers, OutboundSa};
 
 use crate::packets::{A, A6, B, B6, fix_checksum, ip4, udp4, udp6};
 use crate::tunnel::{Ends, FRONT, trailer, tunnel_cases};
+
+const PLAIN: Overhead = Framing::PLAIN.overhead();
 
 /// An IPv4 packet of this total length, of a protocol without ports: 253 is for experiments
 /// (RFC 3692).
@@ -48,13 +52,13 @@ fn bytes_on_the_wire_are_what_the_list_says() {
         let mut ends = Ends::new(case);
         for packet in every_size() {
             let sent = ends.send_one(&packet).unwrap();
-            let added = (case.added_bytes)(packet.len());
+            let added = case.overhead.added_bytes(packet.len());
             assert_eq!(sent.len(), packet.len() + added, "{}", case.id);
             if case.id.starts_with("esp/") {
                 // Said again in other words: RFC 4106's 8, 8 and 16 octets, 20 of outer
                 // header, and the trailer with the least padding that ends on four octets.
                 assert_eq!(added, 20 + 8 + 8 + trailer(&packet).len() + 16);
-                assert!(added <= case.headroom + case.tailroom);
+                assert!(added <= case.overhead.front + case.overhead.tailroom());
                 outer(&sent);
             }
         }
@@ -168,13 +172,13 @@ fn over_mtu_is_told_to_the_octet() {
             let mut ends = Ends::with(case, &setup);
             for bytes in outer_mtu - 80..=outer_mtu {
                 let packet = sized4(bytes);
-                let mut arena = Arena::new(1, case.headroom, bytes, case.tailroom);
+                let mut arena = Arena::new(1, case.overhead.front, bytes, case.overhead.tailroom());
                 let mut burst = arena.frames();
                 assert!(burst[0].load(&packet));
                 ends.path.send(&mut burst);
                 let over = burst[0].len() > outer_mtu;
                 assert_eq!(burst[0].over_mtu, over, "{} {bytes}", case.id);
-                assert_eq!(over, bytes + (case.added_bytes)(bytes) > outer_mtu);
+                assert_eq!(over, bytes + case.overhead.added_bytes(bytes) > outer_mtu);
                 ends.path.receive(&mut burst);
                 assert_eq!(burst[0].bytes(), reference(2, &packet).unwrap());
             }
@@ -186,10 +190,10 @@ fn over_mtu_is_told_to_the_octet() {
 #[test]
 fn identification_goes_round() {
     let setup = Setup::default();
-    let sa = OutboundSa::<none::None>::new(&keys(&setup, 32)).unwrap();
-    let mut sealer = Sealer::new(&setup, sa);
+    let sa = OutboundSa::<none::None>::new(&keys(&setup, 32), Numbers::Sent).unwrap();
+    let mut sealer = Sealer::new(&setup, sa, Framing::PLAIN);
     let packet = ip4(253, &[], &[1; 30], |h| h.dont_fragment = false);
-    let mut arena = Arena::new(1, HEADROOM, packet.len(), TAILROOM);
+    let mut arena = Arena::new(1, PLAIN.front, packet.len(), PLAIN.tailroom());
     let mut burst = arena.frames();
     let mut last = None;
     for _ in 0..=u32::from(u16::MAX) + 3 {

@@ -3,12 +3,15 @@
 use tunneltax_core::cipher::{Cipher, none, ring, rust_crypto};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, LINE_BYTES};
-use tunneltax_core::path::esp::{HEADROOM, Opener, Sealer, TAILROOM};
+use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::overhead::Overhead;
 use tunneltax_core::path::{Setup, keys, reference};
-use tunneltax_core::sa::{InboundSa, OutboundSa};
+use tunneltax_core::sa::{InboundSa, Numbers, OutboundSa};
 
 use crate::packets::{A, B, udp4};
 use crate::tunnel::{ESP, Ends, FRONT, OUTER, Outcome, Parts, sealed_cases, tunnel_cases};
+
+const PLAIN: Overhead = Framing::PLAIN.overhead();
 
 fn inner() -> Vec<u8> {
     udp4((A, 1000), (B, 53), b"question")
@@ -185,11 +188,11 @@ fn dropped_packets_take_no_number() {
 fn last_numbers<C: Cipher>() {
     let setup = Setup::default();
     let keys = keys(&setup, C::KEY_BYTES);
-    let sa = OutboundSa::<C>::after(&keys, u32::MAX - 2).unwrap();
-    let mut sealer = Sealer::new(&setup, sa);
-    let sa = InboundSa::<C>::new(&keys, setup.replay_window).unwrap();
-    let mut opener = Opener::new(sa);
-    let mut arena = Arena::new(4, HEADROOM, 100, TAILROOM);
+    let sa = OutboundSa::<C>::after(&keys, Numbers::Sent, u64::from(u32::MAX) - 2).unwrap();
+    let mut sealer = Sealer::new(&setup, sa, Framing::PLAIN);
+    let sa = InboundSa::<C>::new(&keys, Numbers::Sent, setup.replay_window).unwrap();
+    let mut opener = Opener::new(sa, Framing::PLAIN.underlay);
+    let mut arena = Arena::new(4, PLAIN.front, 100, PLAIN.tailroom());
     let mut burst = arena.frames();
     let exhausted = Fate::Dropped(Reason::SequenceExhausted);
     for round in 0..3 {
@@ -238,7 +241,7 @@ fn no_room() {
     for case in tunnel_cases() {
         let mut ends = Ends::new(case);
         for size in 28..=128 {
-            let behind = (case.added_bytes)(size) - HEADROOM;
+            let behind = case.overhead.added_bytes(size) - PLAIN.front;
             let expected = if size + behind <= 2 * LINE_BYTES {
                 Fate::Carried
             } else {
@@ -264,9 +267,16 @@ fn a_burst_beyond_the_set_up_is_never_sent_in_the_clear() {
         ..Setup::default()
     };
     let keys = keys(&setup, 32);
-    let mut sealer = Sealer::new(&setup, OutboundSa::<Gcm>::new(&keys).unwrap());
-    let mut opener = Opener::new(InboundSa::<Gcm>::new(&keys, 64).unwrap());
-    let mut arena = Arena::new(5, HEADROOM, 100, TAILROOM);
+    let mut sealer = Sealer::new(
+        &setup,
+        OutboundSa::<Gcm>::new(&keys, Numbers::Sent).unwrap(),
+        Framing::PLAIN,
+    );
+    let mut opener = Opener::new(
+        InboundSa::<Gcm>::new(&keys, Numbers::Sent, 64).unwrap(),
+        Framing::PLAIN.underlay,
+    );
+    let mut arena = Arena::new(5, PLAIN.front, 100, PLAIN.tailroom());
     let mut burst = arena.frames();
     for frame in &mut burst {
         assert!(frame.load(&inner()));

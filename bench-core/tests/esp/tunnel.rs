@@ -20,7 +20,7 @@ pub type Outcome = Result<Vec<u8>, Reason>;
 
 /// Every case that encapsulates in ESP.
 pub fn tunnel_cases() -> impl Iterator<Item = &'static Case> {
-    cases().iter().filter(|case| case.id.starts_with("esp/"))
+    cases().filter(|case| case.id.starts_with("esp/"))
 }
 
 /// Those of them that have an ICV to verify.
@@ -44,13 +44,13 @@ impl Ends {
         Self {
             case,
             keys: keys(setup, 32),
-            path: (case.open)(setup).unwrap(),
+            path: case.open(setup).unwrap(),
         }
     }
 
     /// As if a burst of these packets came from the near network.
     pub fn send(&mut self, packets: &[Vec<u8>]) -> Vec<Outcome> {
-        let (head, tail) = (self.case.headroom, self.case.tailroom);
+        let (head, tail) = (self.case.overhead.front, self.case.overhead.tailroom());
         in_burst(packets, head, tail, |burst| self.path.send(burst))
     }
 

@@ -25,10 +25,11 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
             Kind::Bill,
             "Cases of the bill (--case GLOB; without @ every library)",
         ),
+        (Kind::Variant, "Variants (by name)"),
         (Kind::Yardstick, "Yardsticks (with --full, or by name)"),
     ] {
         writeln!(text, "{title}")?;
-        for case in cases().iter().filter(|c| c.kind == kind) {
+        for case in cases().filter(|c| c.kind == kind) {
             writeln!(text, "  {:<36} {}", case.id, case.title)?;
             writeln!(text, "  {:<36}   {}", "", case.stages.join(" → "))?;
         }

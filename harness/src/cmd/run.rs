@@ -12,7 +12,7 @@ use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
-use tunneltax_core::path::Setup;
+use tunneltax_core::path::{Kind, Setup};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
 use tunneltax_reports::record::{Noise, Record, WorkloadKind};
@@ -40,7 +40,12 @@ pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440"
 /// Measures and reports.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
-    let cases = select_cases(&options.selection.cases, options.full)?;
+    let more: &[Kind] = if options.full {
+        &[Kind::Yardstick]
+    } else {
+        &[]
+    };
+    let cases = select_cases(&options.selection.cases, more)?;
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;

@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use serde::Serialize;
 use tunneltax_core::capture::Chunk;
 use tunneltax_core::frame::Arena;
-use tunneltax_core::path::{Case, PacketPath, Setup};
+use tunneltax_core::path::{Case, Kind, PacketPath, Setup};
 use tunneltax_core::proof::{self, Proof};
 use tunneltax_core::vectors;
 use tunneltax_core::workload::Workload;
@@ -30,7 +30,10 @@ const INNER: &str = "forward";
 
 /// Proves, and says what was proven.
 pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
-    let cases = select_cases(&arguments.selection.cases, true)?;
+    let cases = select_cases(
+        &arguments.selection.cases,
+        &[Kind::Variant, Kind::Yardstick],
+    )?;
     let limits = limits(&arguments.selection);
     let setup = setup(&arguments.selection);
     if let Some(folder) = &arguments.write {
@@ -172,6 +175,12 @@ struct Sent {
     salt: Option<String>,
     source: Option<String>,
     destination: Option<String>,
+    /// Sequence numbers have 64 bits.
+    extended: bool,
+    /// ESP is in UDP, port 4500.
+    in_udp: bool,
+    /// Text, padding and trailer end on a multiple of this.
+    alignment: usize,
 }
 
 /// Sends the packets of one capture through the near gateway of one case into a file.
@@ -188,7 +197,7 @@ fn writers(
     cases: &[&'static Case],
     setup: &Setup,
 ) -> Result<Vec<Writer>, Failure> {
-    let wanted = |case: &&&'static Case| case.id == INNER || (case.tunnel)(setup).is_some();
+    let wanted = |case: &&&'static Case| case.id == INNER || case.tunnel(setup).is_some();
     cases
         .iter()
         .filter(wanted)
@@ -208,7 +217,7 @@ impl Writer {
         setup: &Setup,
     ) -> Result<Self, Failure> {
         let name = file_name(&survey.name, case.id);
-        let tunnel = (case.tunnel)(setup);
+        let tunnel = case.tunnel(setup);
         let hex = |bytes: &[u8]| {
             bytes
                 .iter()
@@ -226,10 +235,13 @@ impl Writer {
             salt: tunnel.as_ref().map(|t| hex(&t.salt)),
             source: tunnel.as_ref().map(|t| t.source.to_string()),
             destination: tunnel.as_ref().map(|t| t.destination.to_string()),
+            extended: tunnel.as_ref().is_some_and(|t| t.extended),
+            in_udp: tunnel.as_ref().is_some_and(|t| t.in_udp),
+            alignment: case.overhead.alignment,
         };
         Ok(Self {
             case,
-            path: (case.open)(setup).map_err(|why| {
+            path: case.open(setup).map_err(|why| {
                 Failure::Failed(format!("{}: {why}; leave it out with --case", case.id))
             })?,
             file: PcapFile::create(&folder.join(name))?,
@@ -239,7 +251,12 @@ impl Writer {
 
     fn send(&mut self, chunk: &Chunk, burst: usize) -> Result<(), Failure> {
         let longest = chunk.packets().map(<[u8]>::len).max().unwrap_or(0);
-        let mut arena = Arena::new(burst, self.case.headroom, longest, self.case.tailroom);
+        let mut arena = Arena::new(
+            burst,
+            self.case.overhead.front,
+            longest,
+            self.case.overhead.tailroom(),
+        );
         let mut frames = arena.frames();
         let packets: Vec<&[u8]> = chunk.packets().collect();
         for packets in packets.chunks(burst) {
