@@ -53,6 +53,9 @@ def send(folder):
             "salt": SALT.hex(),
             "source": "192.0.2.1",
             "destination": "192.0.2.2",
+            "extended": False,
+            "in_udp": False,
+            "alignment": 4,
         }
         rows.append(row)
         write(folder / row["file"], [bytes(p) for p in _sealed(row, inner)])
@@ -60,7 +63,7 @@ def send(folder):
 
 
 def _sealed(row, inner):
-    ends = {"source": row["source"], "destination": row["destination"]}
+    ends = {key: row[key] for key in ("source", "destination", "extended", "in_udp", "alignment")}
     named = {key: row[key] for key in ("capture", "case", "algorithm")}
     tunnel = Sent(
         **named, **ends, spi=int(row["spi"], 16), key=KEY, salt=SALT, path=None, outer=[], inner=[]
@@ -144,8 +147,8 @@ def _must_fail(check, oracle, name, fault):
 def _must_miss_no_tampering(check, oracle):
     """Packets that are handed over as tampered but are whole must be noticed, too."""
 
-    def untouched(outer):
-        return {"text": outer}
+    def untouched(sent):
+        return {"text": sent.outer[-1]}
 
     with tempfile.TemporaryDirectory() as folder:
         send(Path(folder))

@@ -6,6 +6,7 @@ capture, a case and a packet's position, never an address or a byte of a packet.
 
 import json
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 from scapy.error import Scapy_Exception
@@ -16,7 +17,8 @@ LINK_TYPE_RAW = 101
 
 # RFC 4303, 2: SPI and sequence number, then what the cipher adds. RFC 4106 and RFC 7634: IV 8,
 # ICV 16. RFC 4303, 2.4: text, padding, pad length and next header end on 4 bytes.
-OUTER_IPV4_BYTES = 20
+IP_BYTES = {4: 20, 6: 40}
+UDP_BYTES = 8
 ESP_HEADER_BYTES = 8
 IV_BYTES = 8
 TRAILER_BYTES = 2
@@ -39,6 +41,10 @@ class Sent:
     salt: bytes
     source: str
     destination: str
+    # Extended sequence numbers, ESP in UDP, and what the text ends on a multiple of.
+    extended: bool
+    in_udp: bool
+    alignment: int
     path: Path
     outer: list
     inner: list
@@ -46,6 +52,21 @@ class Sent:
     @property
     def name(self):
         return f"{self.capture} through {self.case}"
+
+    @property
+    def version(self):
+        """IP version of the outer header."""
+        return ip_address(self.source).version
+
+    @property
+    def esp_at(self):
+        """Where the ESP header begins."""
+        return IP_BYTES[self.version] + (UDP_BYTES if self.in_udp else 0)
+
+    def wire_bytes(self, inner_bytes):
+        """Length of the outer packet around an inner one."""
+        text = -(-(inner_bytes + TRAILER_BYTES) // self.alignment) * self.alignment
+        return self.esp_at + ESP_HEADER_BYTES + IV_BYTES + text + ICV_BYTES
 
 
 def read_packets(path):
@@ -59,12 +80,6 @@ def read_packets(path):
         raise Wrong(f"{path.name} is named in tunnels.json but is not there") from None
     except (Scapy_Exception, EOFError) as why:
         raise Wrong(f"{path.name} is not a pcap file: {why}") from None
-
-
-def wire_bytes(inner_bytes):
-    """Length of the outer packet around an inner one."""
-    text = -(-(inner_bytes + TRAILER_BYTES) // 4) * 4
-    return OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES + text + ICV_BYTES
 
 
 def read_sent(folder):
@@ -92,6 +107,9 @@ def _one(folder, row):
         salt=bytes.fromhex(row["salt"]),
         source=row["source"],
         destination=row["destination"],
+        extended=row["extended"],
+        in_udp=row["in_udp"],
+        alignment=row["alignment"],
         path=folder / row["file"],
         outer=read_packets(folder / row["file"]),
         inner=read_packets(folder / row["inner_file"]),
@@ -105,20 +123,22 @@ def _one(folder, row):
     if counts == {0}:
         raise Wrong(f"{sent.name}: no packet was sent")
     for position, (outer, inner) in enumerate(zip(sent.outer, sent.inner)):
-        if len(outer) != wire_bytes(len(inner)):
+        if len(outer) != sent.wire_bytes(len(inner)):
             raise Wrong(
                 f"{sent.name}: packet {position} has {len(outer)} bytes around {len(inner)}, "
-                f"not {wire_bytes(len(inner))}"
+                f"not {sent.wire_bytes(len(inner))}"
             )
     return sent
 
 
-def tampered(outer):
-    """Copies of a sent packet with one bit flipped, by the place of it."""
+def tampered(sent):
+    """Copies of the last packet that was sent with one bit flipped, by the place of it."""
+    outer = sent.outer[-1]
+    text_at = sent.esp_at + ESP_HEADER_BYTES + IV_BYTES
     places = {
-        "sequence number": OUTER_IPV4_BYTES + ESP_HEADER_BYTES - 1,
-        "IV": OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES - 1,
-        "text": (OUTER_IPV4_BYTES + ESP_HEADER_BYTES + IV_BYTES + len(outer) - ICV_BYTES) // 2,
+        "sequence number": sent.esp_at + ESP_HEADER_BYTES - 1,
+        "IV": text_at - 1,
+        "text": (text_at + len(outer) - ICV_BYTES) // 2,
         "ICV": len(outer) - 1,
     }
     return {place: flip(outer, at) for place, at in places.items()}

@@ -4,7 +4,7 @@ import os
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
 
@@ -12,12 +12,15 @@ from sent import Wrong, tampered
 
 NAME = "scapy"
 ALGORITHMS = {"aes-256-gcm": "AES-GCM", "chacha20-poly1305": "CHACHA20-POLY1305"}
+OUTER = {4: IP, 6: IPv6}
 # Packets that a worker opens at a time.
 PIECE = 500
 
 # Only the outer headers are taken apart: what is inside is compared as bytes.
 for header in (IP, IPv6):
-    header.payload_guess = [guess for guess in header.payload_guess if guess[1] in (IP, IPv6, ESP)]
+    known = (IP, IPv6, UDP, ESP)
+    header.payload_guess = [guess for guess in header.payload_guess if guess[1] in known]
+UDP.payload_guess = [guess for guess in UDP.payload_guess if guess[1] is ESP]
 
 
 def association(sent):
@@ -27,13 +30,25 @@ def association(sent):
         spi=sent.spi,
         crypt_algo=ALGORITHMS[sent.algorithm],
         crypt_key=sent.key + sent.salt,
-        tunnel_header=IP(src=sent.source, dst=sent.destination),
+        tunnel_header=OUTER[sent.version](src=sent.source, dst=sent.destination),
+        nat_t_header=UDP(sport=4500, dport=4500) if sent.in_udp else None,
+        esn_en=sent.extended,
     )
+
+
+def knows(sent):
+    """All of ESP."""
+    return sent.algorithm in ALGORITHMS
+
+
+def dissect(outer):
+    """A sent packet, its outer headers taken apart."""
+    return OUTER[outer[0] >> 4](outer)
 
 
 def open_packet(sa, outer):
     """The packet inside. Raises IPSecIntegrityError where the ICV is wrong."""
-    return bytes(sa.decrypt(IP(outer)))
+    return bytes(sa.decrypt(dissect(outer)))
 
 
 def check(sent):
@@ -53,9 +68,13 @@ def _check_piece(sent, start):
     sa = association(sent)
     for position, (outer, inner) in enumerate(zip(sent.outer, sent.inner), start):
         where = f"{sent.name}: packet {position}"
-        header = IP(outer)
-        if (header.src, header.dst, header.len) != (sent.source, sent.destination, len(outer)):
+        header = dissect(outer)
+        length = header.len if header.version == 4 else header.plen + 40
+        ends = (header.version, header.src, header.dst, length)
+        if ends != (sent.version, sent.source, sent.destination, len(outer)):
             raise Wrong(f"{where} has an outer header that is not the tunnel's")
+        if (UDP in header) != sent.in_udp or ESP not in header:
+            raise Wrong(f"{where} has other headers around ESP than the tunnel")
         # RFC 4303, 3.3.3: the first packet of an SA has number 1.
         if header[ESP].seq != position + 1:
             raise Wrong(f"{where} has sequence number {header[ESP].seq}")
@@ -70,7 +89,7 @@ def _check_piece(sent, start):
 
 def _refuses_tampered(sent):
     sa = association(sent)
-    for place, outer in tampered(sent.outer[-1]).items():
+    for place, outer in tampered(sent).items():
         try:
             open_packet(sa, outer)
         except IPSecIntegrityError:

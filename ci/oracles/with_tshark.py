@@ -17,12 +17,17 @@ from sent import LINK_TYPE_RAW, Wrong, tampered
 NAME = "tshark"
 # The obvious name, without the ICV's length, is accepted and silently decrypts nothing.
 ALGORITHMS = {"aes-256-gcm": "AES-GCM with 16 octet ICV [RFC4106]"}
-PROTOCOLS = {"frame", "raw", "ip", "esp"}
+PROTOCOLS = {"frame", "raw", "ip", "ipv6", "udp", "udpencap", "esp"}
 # ESP inside ESP gives a field twice: the first is the outer one's.
 FIELDS = ("esp.sequence", "ip.checksum.status", "esp.icv_good", "esp.icv_bad", "esp.contained_data")
 SECONDS_MAX = 600
 TRUE = {"1", "True"}
 FALSE = {"0", "False"}
+
+
+def knows(sent):
+    """AES-GCM with sequence numbers of 32 bits."""
+    return sent.algorithm in ALGORITHMS and not sent.extended
 
 
 def check(sent):
@@ -33,25 +38,26 @@ def check(sent):
         if len(rows) != len(sent.outer):
             raise Wrong(f"{sent.name}: tshark shows {len(rows)} of {len(sent.outer)} packets")
         for position, (row, inner) in enumerate(zip(rows, sent.inner)):
-            _check_row(f"{sent.name}: packet {position}", position, row, inner)
+            _check_row(f"{sent.name}: packet {position}", sent.version, position, row, inner)
         _refuses_tampered(sent, Path(folder) / "tampered.pcap", configuration)
     return len(rows)
 
 
-def _check_row(where, position, row, inner):
+def _check_row(where, version, position, row, inner):
     sequence, checksum, good, bad, contained = row
     if good not in TRUE or bad not in FALSE:
         raise Wrong(f"{where} has an ICV that tshark does not find good")
     if sequence != str(position + 1):
         raise Wrong(f"{where} has sequence number {sequence}")
-    if checksum != "1":
+    # An IPv6 header has none; what is inside may be an IPv4 one.
+    if version == 4 and checksum != "1":
         raise Wrong(f"{where} has an outer header whose checksum tshark does not find good")
     if bytes.fromhex(contained.replace(":", "")) != inner:
         raise Wrong(f"{where}: what tshark finds inside is not what entered the tunnel")
 
 
 def _refuses_tampered(sent, path, configuration):
-    copies = tampered(sent.outer[-1])
+    copies = tampered(sent)
     with RawPcapWriter(str(path), linktype=LINK_TYPE_RAW) as writer:
         writer.write_header(None)
         for copy in copies.values():
@@ -78,7 +84,7 @@ def _configure(folder):
 def _rows(sent, path, environment):
     """`FIELDS` of every packet of a file."""
     fields = (
-        "IPv4",
+        f"IPv{sent.version}",
         sent.source,
         sent.destination,
         f"0x{sent.spi:08x}",
