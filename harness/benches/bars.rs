@@ -23,7 +23,7 @@ use tunneltax_core::path::{Case, Kind, Setup, cases};
 use tunneltax_core::replay::{Lane, Plan, Samples, measure};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Caches, Shape, Workload};
-use tunneltax_reports::stats::{Estimate, stretch_mean};
+use tunneltax_reports::stats::{Estimate, median};
 
 /// ESP less forwarding less the cipher alone, ns a packet, each way.
 const ENCAPSULATION_NS: f64 = 25.0;
@@ -178,7 +178,7 @@ fn paths(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(Bar)) 
             ("forward/no-rules", FORWARD_NS),
             ("forward", FORWARD_RULES_NS),
         ] {
-            let figure = estimate(&[id], &|s| stretch_mean(&s[0].send_ns, &s[0].stretch));
+            let figure = estimate(&[id], &|s| median(&s[0].send_ns));
             bar(format!("{id}, send, {size} B"), figure, limit, judge);
         }
     }
@@ -204,12 +204,8 @@ fn paths(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(Bar)) 
         );
     }
     for id in ["forward", "esp/none", "esp/aes-256-gcm@ring"] {
-        let send = estimate(&[id], &|s| {
-            stretch_mean(&s[0].send_stamping_ns, &s[0].stretch)
-        });
-        let receive = estimate(&[id], &|s| {
-            stretch_mean(&s[0].receive_stamping_ns, &s[0].stretch)
-        });
+        let send = estimate(&[id], &|s| median(&s[0].send_stamping_ns));
+        let receive = estimate(&[id], &|s| median(&s[0].receive_stamping_ns));
         bar(
             format!("stamping {id}, send, {size} B"),
             send,
@@ -242,7 +238,8 @@ fn bar(name: String, figure: Option<Estimate>, limit: f64, judge: &mut impl FnMu
     });
 }
 
-/// Tunnel less forward less the cipher alone, paired reading by reading.
+/// Tunnel less forward less the cipher alone, paired reading by reading; the median reading, since
+/// all packets of a workload here are of one size.
 fn own_share(samples: &[&Samples], half: impl Fn(&Samples) -> &Vec<f64>) -> Option<f64> {
     let [tunnel, forward, bare] = samples else {
         return None;
@@ -253,7 +250,7 @@ fn own_share(samples: &[&Samples], half: impl Fn(&Samples) -> &Vec<f64>) -> Opti
         .zip(half(bare))
         .map(|((tunnel, forward), bare)| tunnel - forward - bare)
         .collect();
-    stretch_mean(&differences, &tunnel.stretch)
+    median(&differences)
 }
 
 /// Samples by instance, then by case, and whether some were measured on a shared core.

@@ -6,7 +6,7 @@ use tunneltax_core::proof::Proof;
 use tunneltax_core::replay::Samples;
 use tunneltax_reports::histogram;
 use tunneltax_reports::record::{Figures, NullGate, Paired, Row, Stamped, Work};
-use tunneltax_reports::stats::{Estimate, smallest_difference, stretch_mean};
+use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
 
 /// What all chunks gave for one lane: a case, or a twin of one.
 #[derive(Clone)]
@@ -49,13 +49,9 @@ pub struct Values {
 /// The values of one instance; `None` where a reading is missing.
 pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
     let mean = |readings: &[f64]| stretch_mean(readings, &mine.stretch);
-    let stamping = |readings: &[f64]| {
-        if readings.is_empty() {
-            Some(0.0)
-        } else {
-            mean(readings)
-        }
-    };
+    // The median reading: stamped visits are made once, and a stall in one would be most of a
+    // mean. A twin has none.
+    let stamping = |readings: &[f64]| median(readings).unwrap_or(0.0);
     let sums = |s: &Samples| -> Vec<f64> {
         s.send_ns
             .iter()
@@ -83,8 +79,8 @@ pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
         halves: [mean(&mine.send_ns)?, mean(&mine.receive_ns)?],
         sum: mean(&my_sums)?,
         stamping: [
-            stamping(&mine.send_stamping_ns)?,
-            stamping(&mine.receive_stamping_ns)?,
+            stamping(&mine.send_stamping_ns),
+            stamping(&mine.receive_stamping_ns),
         ],
         against,
     })

@@ -328,7 +328,8 @@ pub struct Stamped {
     pub packets: u64,
     /// Mean of the stamps, ns.
     pub mean_ns: f64,
-    /// What stamping added to a packet: stamped minus burst total of the same rounds, ns.
+    /// What stamping added to a packet: stamped minus burst total of the same rounds, ns; the
+    /// median reading of every instance.
     pub stamping_ns: Estimate,
 }
 
