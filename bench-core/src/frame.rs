@@ -136,16 +136,6 @@ impl Frame<'_> {
         Some(grown)
     }
 
-    /// Takes `bytes` away in front. False, and nothing is changed, where the packet is shorter.
-    #[inline(always)]
-    pub fn pull_front(&mut self, bytes: usize) -> bool {
-        let enough = bytes <= self.len();
-        if enough {
-            self.start += bytes as u32;
-        }
-        enough
-    }
-
     /// Takes `bytes` away behind. False, and nothing is changed, where the packet is shorter.
     #[inline(always)]
     pub fn pull_back(&mut self, bytes: usize) -> bool {

@@ -1,8 +1,8 @@
 //! The speed that the project promises itself, judged by its own paired instrument:
 //! `cargo bench --bench bars`. Hot, burst totals; a bar holds where the far end of the 95 %
 //! interval over fresh instances is on its right side. Exit code 1 where one does not, or where
-//! that cannot be told since the core was shared with another hardware thread: rounds
-//! during which it was are measured again, for some minutes.
+//! that cannot be told since the core was shared with another hardware thread. Rounds during
+//! which it was are measured again, for some minutes.
 //!
 //! With `--test` every bar is measured once, briefly, and none is judged. A size, 64, 350 or
 //! 1440, leaves out the others and the bars on reading.
@@ -339,9 +339,7 @@ fn only(samples: &Samples, keep: &[bool]) -> Samples {
         let kept = values.iter().zip(keep).filter(|(_, keep)| **keep);
         kept.map(|(value, _)| *value).collect()
     };
-    let stretch = samples.stretch.iter().zip(keep).filter(|(_, keep)| **keep);
     Samples {
-        stretch: stretch.map(|(stretch, _)| *stretch).collect(),
         send_ns: of(&samples.send_ns),
         receive_ns: of(&samples.receive_ns),
         send_stamping_ns: of(&samples.send_stamping_ns),

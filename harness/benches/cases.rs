@@ -1,5 +1,6 @@
-//! Criterion over the list of cases but for variants, and over their parts: each cipher library alone, capture
-//! reading, histogram recording. `cargo bench --bench cases -- 'esp/.*/1440'` picks some.
+//! Criterion over the list of cases but for variants, and over their parts: each cipher library
+//! alone, capture reading, histogram recording. `cargo bench --bench cases -- 'esp/.*/1440'`
+//! picks some.
 //!
 //! Filling the arena and sealing what is to be opened happen outside the clock, which is the
 //! project's own: criterion's would count them.

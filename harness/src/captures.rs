@@ -262,7 +262,7 @@ pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Cap
         .collect();
     if sample.kept() < tally.frames_replayed {
         left_out.insert(
-            LEFT_BY_PLAN.to_owned(),
+            record::LEFT_BY_PLAN.to_owned(),
             tally.frames_replayed - sample.kept(),
         );
     }
@@ -277,9 +277,6 @@ pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Cap
         inner_bytes: sample.kept_bytes(),
     }
 }
-
-/// Why packets of a capture that all cases could carry were not replayed.
-const LEFT_BY_PLAN: &str = "left_by_plan";
 
 /// File name without the endings that say format and compression.
 fn short_name(path: &Path) -> String {

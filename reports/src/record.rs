@@ -13,6 +13,9 @@ use crate::stats::Estimate;
 /// The schema this code writes and reads.
 pub const SCHEMA: &str = "tunneltax-record/1";
 
+/// Reason in [`Capture::left_out`] for packets that a run had no time for.
+pub const LEFT_BY_PLAN: &str = "left_by_plan";
+
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {

@@ -1,6 +1,7 @@
 //! The cipher alone: what a library takes for the bytes that ESP would give it. A yardstick:
 //! the path's own share is its time less forwarding less this.
 
+use super::esp::Framing;
 use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, ICV_BYTES, KeyLength};
 use crate::fate::Reason;
@@ -30,7 +31,7 @@ impl<C: Cipher> Bare<C> {
 
     #[inline(always)]
     fn seal(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
-        let padding = esp::padding_bytes(frame.len(), esp::ALIGNMENT);
+        let padding = Framing::PLAIN.overhead().padding_bytes(frame.len());
         let tail = padding + esp::TRAILER_BYTES;
         let back = frame.push_back(tail + ICV_BYTES).ok_or(Reason::NoRoom)?;
         if !esp::write_tail(back, padding, esp::NEXT_IPV4) {

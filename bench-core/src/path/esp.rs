@@ -130,7 +130,7 @@ impl<C: Cipher> Sealer<C> {
                 sa,
                 outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
                 outer_bytes: framing.underlay.bytes(),
-                alignment: framing.alignment,
+                overhead: framing.overhead(),
             },
             jobs: Jobs::new(),
         }
@@ -156,7 +156,7 @@ struct Envelope<C> {
     sa: OutboundSa<C>,
     outer: OuterWriter,
     outer_bytes: usize,
-    alignment: usize,
+    overhead: Overhead,
 }
 
 impl<C: Cipher> Envelope<C> {
@@ -172,13 +172,13 @@ impl<C: Cipher> Envelope<C> {
             esp::NEXT_IPV6
         };
         let sequence = self.sa.next_sequence()?;
-        let padding_bytes = esp::padding_bytes(inner_bytes, self.alignment);
+        let padding_bytes = self.overhead.padding_bytes(inner_bytes);
         let tail_bytes = padding_bytes + esp::TRAILER_BYTES;
         let back = frame.push_back(tail_bytes + ICV_BYTES);
         if !esp::write_tail(back.ok_or(Reason::NoRoom)?, padding_bytes, next_header) {
             return Err(Reason::NoRoom);
         }
-        let front_bytes = self.outer_bytes + ESP_BYTES;
+        let front_bytes = self.overhead.front;
         let total_bytes = front_bytes + inner_bytes + tail_bytes + ICV_BYTES;
         let front = frame.push_front(front_bytes).ok_or(Reason::NoRoom)?;
         let (outer, esp_front) = front.split_at_mut(self.outer_bytes);
@@ -364,20 +364,15 @@ fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
     let (padding_bytes, next_header) = esp::parse_trailer(text).ok_or(Reason::BadPadding)?;
     let inner_bytes = text.len() - padding_bytes - esp::TRAILER_BYTES;
     let inner = text.get_mut(..inner_bytes).ok_or(Reason::Truncated)?;
-    let &[first, second, ..] = &*inner else {
-        return Err(Reason::MalformedHeader);
-    };
-    let (version, inner_class) = match next_header {
-        esp::NEXT_IPV4 => (4, second),
-        esp::NEXT_IPV6 => (6, first << 4 | second >> 4),
+    let version = match next_header {
+        esp::NEXT_IPV4 => 4,
+        esp::NEXT_IPV6 => 6,
         _ => return Err(Reason::BadNextHeader),
     };
-    if first >> 4 != version {
+    if crate::wire::version(inner) != Some(version) {
         return Err(Reason::MalformedHeader);
     }
-    if traffic_class::ecn(outer_class) != traffic_class::ecn(inner_class) {
-        traffic_class::leave_tunnel(outer_class, inner)?;
-    }
+    traffic_class::leave_tunnel(outer_class, inner)?;
     frame.keep(text_start, inner_bytes);
     Ok(())
 }

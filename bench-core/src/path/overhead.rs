@@ -36,52 +36,14 @@ impl Overhead {
         self.alignment - 1 + self.trailer + self.icv
     }
 
+    /// Octets of padding behind a packet of so many.
+    #[inline(always)]
+    pub const fn padding_bytes(self, inner_bytes: usize) -> usize {
+        (inner_bytes + self.trailer).wrapping_neg() & (self.alignment - 1)
+    }
+
     /// Octets added to a packet of so many.
     pub const fn added_bytes(self, inner_bytes: usize) -> usize {
-        let padding = (inner_bytes + self.trailer).wrapping_neg() & (self.alignment - 1);
-        self.front + padding + self.trailer + self.icv
-    }
-
-    /// The largest inner packet whose outer packet is no longer than `mtu`; `None` where none is.
-    pub fn largest_inner(self, mtu: usize) -> Option<usize> {
-        let most = mtu.checked_sub(self.front + self.trailer + self.icv)?;
-        let fits = |inner: &usize| inner + self.added_bytes(*inner) <= mtu;
-        (1..=most).rev().take(self.alignment).find(fits)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_largest_inner_packet_fits_and_the_next_does_not() {
-        for overhead in [
-            Overhead::NONE,
-            Overhead::in_front(50),
-            Overhead {
-                front: 36,
-                alignment: 4,
-                trailer: 2,
-                icv: 16,
-            },
-            Overhead {
-                front: 64,
-                alignment: 16,
-                trailer: 2,
-                icv: 16,
-            },
-        ] {
-            let outer = |inner| inner + overhead.added_bytes(inner);
-            for mtu in 120..2000 {
-                let largest = overhead.largest_inner(mtu).unwrap();
-                assert!(outer(largest) <= mtu, "{overhead:?} {mtu}");
-                assert!(
-                    (largest + 1..=mtu).all(|inner| outer(inner) > mtu),
-                    "{overhead:?} {mtu}"
-                );
-            }
-            assert_eq!(overhead.largest_inner(overhead.added_bytes(0) / 2), None);
-        }
+        self.front + self.padding_bytes(inner_bytes) + self.trailer + self.icv
     }
 }

@@ -77,10 +77,7 @@ fn decapsulate(frame: &mut Frame<'_>) -> Result<(), Reason> {
     if (first >> 4 == 4) != is_v4 {
         return Err(Reason::MalformedHeader);
     }
-    let inner_class = traffic_class::get(inner).ok_or(Reason::MalformedHeader)?;
-    if traffic_class::ecn(outer_class) != traffic_class::ecn(inner_class) {
-        traffic_class::leave_tunnel(outer_class, inner)?;
-    }
+    traffic_class::leave_tunnel(outer_class, inner)?;
     frame.keep(text_start, inner_bytes);
     Ok(())
 }

@@ -6,7 +6,8 @@ pub const PROTOCOL: u8 = 50;
 pub const HEADER_BYTES: usize = 8;
 /// Pad length and next header (RFC 4303, 2.5 and 2.6).
 pub const TRAILER_BYTES: usize = 2;
-/// Pad length and next header end on such a boundary (RFC 4303, 2.4).
+/// Pad length and next header end on such a boundary, or on a wider one where the sender likes
+/// (RFC 4303, 2.4).
 pub const ALIGNMENT: usize = 4;
 /// Widest alignment that a sender here uses.
 pub const ALIGNMENT_MAX: usize = 16;
@@ -16,12 +17,6 @@ pub const PADDING_MAX_BYTES: usize = ALIGNMENT_MAX - 1;
 pub const NEXT_IPV4: u8 = 4;
 /// Next header of an IPv6 packet in tunnel mode.
 pub const NEXT_IPV6: u8 = 41;
-/// Octets of padding behind a payload, so that the trailer ends on a multiple of `alignment`:
-/// [`ALIGNMENT`], or more where the sender likes (RFC 4303, 2.4). A power of 2.
-#[inline(always)]
-pub const fn padding_bytes(payload_bytes: usize, alignment: usize) -> usize {
-    (payload_bytes + TRAILER_BYTES).wrapping_neg() & (alignment - 1)
-}
 
 /// Writes SPI and sequence number, which are also the associated data (RFC 4106, 5).
 #[inline(always)]
@@ -119,7 +114,7 @@ mod tests {
     #[test]
     fn trailers_are_written_as_they_are_read() {
         for (alignment, payload) in [4, 16].iter().flat_map(|a| (0..60).map(|p| (*a, p))) {
-            let padding = padding_bytes(payload, alignment);
+            let padding = (alignment - (payload + TRAILER_BYTES) % alignment) % alignment;
             let mut text = vec![0xee; payload + padding + TRAILER_BYTES + 16];
             assert!(write_tail(&mut text[payload..], padding, NEXT_IPV4));
             text.truncate(payload + padding + TRAILER_BYTES);

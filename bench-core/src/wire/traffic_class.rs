@@ -72,9 +72,17 @@ pub const fn decapsulated_ecn(outer: u8, inner: u8) -> Option<u8> {
 
 /// Applies the outer ECN field to a packet that was just taken out of a tunnel.
 /// [`Reason::EcnNotCapable`] where [`decapsulated_ecn`] says that it must be dropped.
-#[inline(never)]
+#[inline(always)]
 pub fn leave_tunnel(outer: u8, packet: &mut [u8]) -> Result<(), Reason> {
     let inner = get(packet).ok_or(Reason::MalformedHeader)?;
+    if ecn(outer) == ecn(inner) {
+        return Ok(());
+    }
+    take_over(outer, inner, packet)
+}
+
+#[inline(never)]
+fn take_over(outer: u8, inner: u8, packet: &mut [u8]) -> Result<(), Reason> {
     let ecn = decapsulated_ecn(ecn(outer), ecn(inner)).ok_or(Reason::EcnNotCapable)?;
     set(packet, with_ecn(inner, ecn));
     Ok(())

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use super::latency::Latency;
 use super::words::list;
 use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
-use crate::record::Figures;
+use crate::record::{Figures, LEFT_BY_PLAN};
 use crate::stats::median;
-
-/// Name of the reason for packets that a run had no time for.
-const LEFT_BY_PLAN: &str = "left_by_plan";
 
 /// What has to be said about this run.
 pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
