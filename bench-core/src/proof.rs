@@ -94,7 +94,7 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
             if frame.len() != packet.len() + case.overhead.added_bytes(packet.len()) {
                 return Err(Disproof::Length(at));
             }
-            if case.library.is_some() && at < LEAK_CHECKED && leaks(packet, frame.bytes()) {
+            if case.hides && at < LEAK_CHECKED && leaks(packet, frame.bytes()) {
                 return Err(Disproof::Leaked(at));
             }
             proof.sent_packets += 1;

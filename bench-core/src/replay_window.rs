@@ -37,6 +37,13 @@ impl ReplayWindow {
         self.highest
     }
 
+    /// Goes on as if this number, and none before it, had been received.
+    pub fn begin_after(&mut self, sequence: u64) {
+        if sequence > self.highest {
+            self.advance(sequence);
+        }
+    }
+
     /// The 64-bit number whose lower half is `low` and that is nearest to the window: in it, or
     /// else to its right (RFC 4303, appendix A2.2). `None` where it would lie before 0.
     #[inline(always)]

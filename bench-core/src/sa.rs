@@ -1,23 +1,21 @@
 //! Security associations of ESP (RFC 4303): what each end keeps for one direction of a tunnel.
 
-use crate::cipher::{Cipher, KeyLength, NONCE_BYTES};
+use crate::cipher::{COUNTER_BYTES, Cipher, KeyLength, NONCE_BYTES};
 use crate::fate::Reason;
 use crate::replay_window::ReplayWindow;
 
 /// Octets of salt: the part of the nonce that is not sent (RFC 4106, 4; RFC 7634, 2).
 pub const SALT_BYTES: usize = 4;
-/// Octets of the explicit IV (RFC 4106, 3.1; RFC 7634, 2).
-pub const IV_BYTES: usize = 8;
-const _: () = assert!(SALT_BYTES + IV_BYTES == NONCE_BYTES);
+const _: () = assert!(SALT_BYTES + COUNTER_BYTES == NONCE_BYTES);
 
 /// What both ends agree on: the outcome of IKE, or of an operator's hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Keys {
     /// Security parameters index; never 0 (RFC 4303, 2.1).
     pub spi: u32,
-    /// Key of the cipher.
+    /// Key of the cipher: of the encryption, then of the integrity, where they are two.
     pub key: Vec<u8>,
-    /// Salt.
+    /// Salt of an AEAD.
     pub salt: [u8; SALT_BYTES],
 }
 
@@ -86,9 +84,9 @@ impl<C: Cipher> OutboundSa<C> {
         self.last_sequence = sequence;
     }
 
-    /// Salt and IV as one nonce.
+    /// Salt and IV as one nonce, of an AEAD.
     #[inline(always)]
-    pub fn nonce(&self, iv: [u8; IV_BYTES]) -> [u8; NONCE_BYTES] {
+    pub fn nonce(&self, iv: [u8; COUNTER_BYTES]) -> [u8; NONCE_BYTES] {
         nonce(self.salt, iv)
     }
 }
@@ -128,15 +126,15 @@ impl<C: Cipher> InboundSa<C> {
         }
     }
 
-    /// Salt and IV as one nonce.
+    /// Salt and IV as one nonce, of an AEAD.
     #[inline(always)]
-    pub fn nonce(&self, iv: [u8; IV_BYTES]) -> [u8; NONCE_BYTES] {
+    pub fn nonce(&self, iv: [u8; COUNTER_BYTES]) -> [u8; NONCE_BYTES] {
         nonce(self.salt, iv)
     }
 }
 
 #[inline(always)]
-fn nonce(salt: [u8; SALT_BYTES], iv: [u8; IV_BYTES]) -> [u8; NONCE_BYTES] {
+fn nonce(salt: [u8; SALT_BYTES], iv: [u8; COUNTER_BYTES]) -> [u8; NONCE_BYTES] {
     let mut nonce = [0; NONCE_BYTES];
     nonce[..SALT_BYTES].copy_from_slice(&salt);
     nonce[SALT_BYTES..].copy_from_slice(&iv);

@@ -5,14 +5,14 @@ mod ciphers;
 
 use std::collections::BTreeMap;
 
-use ciphers::{CIPHERS, Visit, every_cipher, name};
-use tunneltax_core::cipher::{Cipher, ICV_BYTES, NONCE_BYTES};
+use ciphers::{Visit, every_aead, name};
+use tunneltax_core::cipher::{Aead, COUNTER_BYTES, Cipher, ICV_BYTES, Layout, NONCE_BYTES};
 use tunneltax_core::fate::Fate;
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::Setup;
 use tunneltax_core::path::esp::{Framing, Opener, Sealer};
 use tunneltax_core::path::underlay::{FAR, NEAR};
-use tunneltax_core::sa::{IV_BYTES, InboundSa, Keys, Numbers, OutboundSa, SALT_BYTES};
+use tunneltax_core::sa::{InboundSa, Keys, Numbers, OutboundSa, SALT_BYTES};
 use tunneltax_core::vectors::{Vector, VectorError, check_all, check_these, octets, vectors};
 use tunneltax_core::wire::ipv4::OuterTemplate;
 
@@ -30,7 +30,8 @@ fn every_vector_is_reproduced_by_three_libraries() {
         let algorithm = cipher.split('@').next().unwrap();
         assert_eq!(*count, in_the_file(algorithm), "{cipher}");
     }
-    assert_eq!(counts.len(), CIPHERS);
+    // No vector has a key of 192 bits: that size is Wycheproof's.
+    assert_eq!(counts.len(), 9);
     assert_eq!(counts.values().sum::<usize>(), 3 * vectors().unwrap().len());
     // The file as it is: a vector less is a vector lost.
     let algorithms = ["aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"];
@@ -145,7 +146,7 @@ impl Tunnel {
         let sa = OutboundSa::<C>::after(&self.keys, Numbers::Sent, last).unwrap();
         let mut sealer = Sealer::new(&setup, sa, Framing::PLAIN);
         let mut arena = {
-            let overhead = Framing::PLAIN.overhead();
+            let overhead = Framing::PLAIN.overhead(Layout::AEAD);
             Arena::new(1, overhead.front, self.inner.len(), overhead.tailroom())
         };
         let mut burst = arena.frames();
@@ -161,10 +162,10 @@ struct Packets(BTreeMap<String, usize>);
 
 const OUTER: usize = 20;
 const ESP: usize = 8;
-const FRONT: usize = OUTER + ESP + IV_BYTES;
+const FRONT: usize = OUTER + ESP + COUNTER_BYTES;
 
 impl Visit for Packets {
-    fn visit<C: Cipher>(&mut self) {
+    fn visit<C: Aead>(&mut self) {
         for vector in vectors().unwrap() {
             let Some(tunnel) = Tunnel::of(&vector, C::ALGORITHM) else {
                 continue;
@@ -175,12 +176,12 @@ impl Visit for Packets {
             assert_eq!(sent.len(), tunnel.outer.len(), "{what}");
             // SPI and sequence number as published; the IV is the path's own counter.
             assert_eq!(
-                sent[OUTER..FRONT - IV_BYTES],
+                sent[OUTER..FRONT - COUNTER_BYTES],
                 tunnel.outer[OUTER..OUTER + ESP]
             );
-            assert_eq!(sent[OUTER..FRONT - IV_BYTES], tunnel.aad, "{what}");
+            assert_eq!(sent[OUTER..FRONT - COUNTER_BYTES], tunnel.aad, "{what}");
             let counter = u64::from(tunnel.sequence).to_be_bytes();
-            assert_eq!(sent[FRONT - IV_BYTES..FRONT], counter, "{what}");
+            assert_eq!(sent[FRONT - COUNTER_BYTES..FRONT], counter, "{what}");
             assert_eq!(resealed::<C>(&tunnel, &sent), tunnel.sealed, "{what}");
             *self.0.entry(name::<C>()).or_default() += 1;
         }
@@ -189,17 +190,17 @@ impl Visit for Packets {
 
 /// Opens what the path sent, and seals the same text again with the published IV: what comes
 /// out differs from the published octets where any octet of text or trailer does.
-fn resealed<C: Cipher>(tunnel: &Tunnel, sent: &[u8]) -> Vec<u8> {
+fn resealed<C: Aead>(tunnel: &Tunnel, sent: &[u8]) -> Vec<u8> {
     let mut cipher = C::new(&tunnel.keys.key).unwrap();
     let (text, icv) = sent[FRONT..].split_last_chunk::<ICV_BYTES>().unwrap();
     let mut text = text.to_vec();
     let mut nonce = tunnel.nonce;
-    nonce[SALT_BYTES..].copy_from_slice(&sent[FRONT - IV_BYTES..FRONT]);
+    nonce[SALT_BYTES..].copy_from_slice(&sent[FRONT - COUNTER_BYTES..FRONT]);
     let aad = &sent[OUTER..OUTER + ESP];
-    cipher.open_one(&nonce, aad, &mut text, icv).unwrap();
+    cipher.open_parts(&nonce, aad, &mut text, icv).unwrap();
     assert_eq!(text, tunnel.text);
     let mut icv = [0; ICV_BYTES];
-    cipher.seal_one(&tunnel.nonce, aad, &mut text, &mut icv);
+    cipher.seal_parts(&tunnel.nonce, aad, &mut text, &mut icv);
     text.extend(icv);
     text
 }
@@ -207,7 +208,7 @@ fn resealed<C: Cipher>(tunnel: &Tunnel, sent: &[u8]) -> Vec<u8> {
 #[test]
 fn published_packets_go_through_both_ends_of_the_path() {
     let mut packets = Packets(BTreeMap::new());
-    every_cipher(&mut packets);
+    every_aead(&mut packets);
     println!("tunnel packets: {:?}", packets.0);
     // AES-128-GCM has three, AES-256-GCM two, ChaCha20-Poly1305 one; of each library.
     let mut counts: Vec<usize> = packets.0.values().copied().collect();
@@ -220,7 +221,7 @@ fn published_packets_go_through_both_ends_of_the_path() {
 fn a_published_packet_with_ipv6_inside() {
     struct Inner;
     impl Visit for Inner {
-        fn visit<C: Cipher>(&mut self) {
+        fn visit<C: Aead>(&mut self) {
             if C::ALGORITHM != "aes-256-gcm" {
                 return;
             }
@@ -253,5 +254,5 @@ fn a_published_packet_with_ipv6_inside() {
             assert_eq!(resealed::<C>(&tunnel, &tunnel.sent::<C>()), tunnel.sealed);
         }
     }
-    every_cipher(&mut Inner);
+    every_aead(&mut Inner);
 }

@@ -3,26 +3,29 @@
 use std::collections::BTreeMap;
 
 use tunneltax_core::cipher::code;
+use tunneltax_core::path::cases;
 use tunneltax_reports::record::Library;
 
 use crate::host;
 
-/// Every library of this binary.
+/// Every library of this binary, with every algorithm that a case has of it.
 pub fn libraries() -> Vec<Library> {
     let mut libraries: Vec<Library> = Vec::new();
-    for found in code::implementations() {
-        let algorithm = (found.algorithm.to_owned(), found.code.to_owned());
-        match libraries.iter_mut().find(|l| l.name == found.library) {
-            Some(library) => {
-                library.code.insert(algorithm.0, algorithm.1);
-            }
-            None => libraries.push(Library {
-                name: found.library.to_owned(),
+    for (algorithm, name) in cases().filter_map(|case| case.algorithm.zip(case.library)) {
+        let Some(found) = code::implementation(algorithm, name) else {
+            continue;
+        };
+        let at = libraries.iter().position(|library| library.name == name);
+        let at = at.unwrap_or_else(|| {
+            libraries.push(Library {
+                name: name.to_owned(),
                 version: versions(found.packages),
-                code: BTreeMap::from([algorithm]),
+                code: BTreeMap::new(),
                 chosen_at: found.chosen_at.to_owned(),
-            }),
-        }
+            });
+            libraries.len() - 1
+        });
+        libraries[at].code.insert(algorithm.to_owned(), found.code);
     }
     libraries
 }

@@ -1,29 +1,35 @@
 //! AWS-LC, through `aws-lc-rs`.
 
 use aws_lc_rs::aead::{
-    AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+    AES_128_GCM, AES_192_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce,
+    UnboundKey,
 };
+use aws_lc_rs::hmac::{Context, HMAC_SHA256, Key};
 
-use super::{Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
+use super::aead::one_by_one;
+use super::encrypt_then_mac::{Integrity, MAC_MAX_BYTES};
+use super::{Aead, Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
 
 /// An AEAD of the library, by its place in the list of algorithms.
 pub struct AwsLc<const ALGORITHM: usize>(LessSafeKey);
 
-/// AES-128-GCM, which only published vectors use.
+/// AES-128-GCM.
 pub const AES_128: usize = 0;
 /// AES-256-GCM.
 pub const AES_256: usize = 1;
 /// ChaCha20-Poly1305.
 pub const CHACHA20: usize = 2;
+/// AES-192-GCM.
+pub const AES_192: usize = 3;
 
-const ALGORITHMS: [&Algorithm; 3] = [&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305];
-const NAMES: [&str; 3] = ["aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"];
-const KEYS: [usize; 3] = [16, 32, 32];
-const FULL_NAMES: [&str; 3] = [
-    "aes-128-gcm@aws-lc",
-    "aes-256-gcm@aws-lc",
-    "chacha20-poly1305@aws-lc",
+const ALGORITHMS: [&Algorithm; 4] = [&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305, &AES_192_GCM];
+const NAMES: [&str; 4] = [
+    "aes-128-gcm",
+    "aes-256-gcm",
+    "chacha20-poly1305",
+    "aes-192-gcm",
 ];
+const KEYS: [usize; 4] = [16, 32, 32, 24];
 
 impl<const ALGORITHM: usize> Cipher for AwsLc<ALGORITHM> {
     const ALGORITHM: &'static str = NAMES[ALGORITHM];
@@ -33,15 +39,19 @@ impl<const ALGORITHM: usize> Cipher for AwsLc<ALGORITHM> {
     fn new(key: &[u8]) -> Result<Self, KeyLength> {
         let mut cipher = UnboundKey::new(ALGORITHMS[ALGORITHM], key)
             .map(|key| Self(LessSafeKey::new(key)))
-            .map_err(|_| super::key_length(FULL_NAMES[ALGORITHM], key, KEYS[ALGORITHM]))?;
+            .map_err(|_| super::key_length::<Self>(key))?;
         // The library notes every failure in a list that it allocates with a thread's first one:
         // better now than with the first forged packet.
-        let _ = cipher.open_one(&[0; NONCE_BYTES], &[], &mut [], &[0; ICV_BYTES]);
+        let _ = cipher.open_parts(&[0; NONCE_BYTES], &[], &mut [], &[0; ICV_BYTES]);
         Ok(cipher)
     }
 
+    one_by_one!();
+}
+
+impl<const ALGORITHM: usize> Aead for AwsLc<ALGORITHM> {
     #[inline(always)]
-    fn seal_one(
+    fn seal_parts(
         &mut self,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
@@ -57,7 +67,7 @@ impl<const ALGORITHM: usize> Cipher for AwsLc<ALGORITHM> {
     }
 
     #[inline(always)]
-    fn open_one(
+    fn open_parts(
         &mut self,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
@@ -69,5 +79,29 @@ impl<const ALGORITHM: usize> Cipher for AwsLc<ALGORITHM> {
             .open_in_place_separate_tag(nonce, Aad::from(aad), icv, text)
             .map(|_| ())
             .map_err(|_| IcvMismatch)
+    }
+}
+
+/// HMAC-SHA-256-128 (RFC 4868).
+pub struct HmacSha256(Key);
+
+impl Integrity for HmacSha256 {
+    const KEY_BYTES: usize = 32;
+    const ICV_BYTES: usize = 16;
+
+    fn new(key: &[u8]) -> Option<Self> {
+        (key.len() == Self::KEY_BYTES).then(|| Self(Key::new(HMAC_SHA256, key)))
+    }
+
+    #[inline(always)]
+    fn mac(&self, packet: &[u8], not_sent: Option<[u8; 4]>) -> [u8; MAC_MAX_BYTES] {
+        let mut context = Context::with_key(&self.0);
+        context.update(packet);
+        if let Some(not_sent) = not_sent {
+            context.update(&not_sent);
+        }
+        let mut whole = [0; MAC_MAX_BYTES];
+        whole.copy_from_slice(context.sign().as_ref());
+        whole
     }
 }

@@ -1,29 +1,24 @@
 //! Which code each cipher library runs on this CPU, in this build.
 //!
 //! No library tells; these are their dispatch rules, read in their sources at the versions that
-//! the lock file pins. ring 0.17.14: `src/aead/aes_gcm.rs`, `chacha20_poly1305/integrated.rs`.
-//! AWS-LC 0.47: `crypto/fipsmodule/modes/gcm.c`, `cipher_extra/e_chacha20poly1305.c`.
-//! `RustCrypto`: `aes` 0.9.4, `polyval` 0.7.3, `chacha20` 0.10.2, `poly1305` 0.9.1, which detect
-//! at run time unless the feature was on at compile time, when the choice is folded away and
-//! the rounds are inlined.
+//! the lock file pins. ring 0.17.14: `src/aead/aes_gcm.rs`, `chacha20_poly1305/integrated.rs`,
+//! `digest/sha2/sha2_32.rs`. AWS-LC 0.47: `crypto/fipsmodule/modes/gcm.c`,
+//! `cipher_extra/e_chacha20poly1305.c`, `fipsmodule/sha/sha256.c`. `RustCrypto`: `aes` 0.9.4,
+//! `polyval` 0.7.3, `chacha20` 0.10.2, `poly1305` 0.9.1, `sha1` 0.11.0, `sha2` 0.11.1, which
+//! detect at run time unless the feature was on at compile time, when the choice is folded away
+//! and the rounds are inlined.
 
 /// One algorithm of one library.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Implementation {
-    /// Name, as in a case id.
-    pub library: &'static str,
     /// Packages whose versions make the library.
     pub packages: &'static [&'static str],
-    /// Algorithm, as in a case id.
-    pub algorithm: &'static str,
     /// The code that runs here.
-    pub code: &'static str,
+    pub code: String,
     /// When it was chosen.
     pub chosen_at: &'static str,
 }
 
-const GCM: &str = "aes-256-gcm";
-const CHACHA: &str = "chacha20-poly1305";
 const RUST_CRYPTO: &[&str] = &[
     "aes-gcm",
     "aes",
@@ -32,56 +27,35 @@ const RUST_CRYPTO: &[&str] = &[
     "chacha20poly1305",
     "chacha20",
     "poly1305",
+    "cbc",
+    "des",
+    "hmac",
+    "sha1",
+    "sha2",
 ];
 
-/// Every implementation in this binary.
-pub fn implementations() -> Vec<Implementation> {
-    let row = |library, packages, algorithm, code, chosen_at| Implementation {
-        library,
-        packages,
-        algorithm,
-        code,
-        chosen_at,
-    };
-    let run_time = "run time";
-    let rust_crypto = if cfg!(target_feature = "vaes") || cfg!(target_feature = "avx2") {
-        "compile time, inlined"
-    } else {
-        run_time
-    };
+/// What runs for an algorithm and a library, named as in a case id; `None` for those that this
+/// binary does not have.
+pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> {
     let cpu = Cpu::detect();
-    vec![
-        row("ring", &["ring"], GCM, cpu.ring_gcm(), run_time),
-        row("ring", &["ring"], CHACHA, cpu.assembly_chacha(), run_time),
-        row(
-            "aws-lc",
-            &["aws-lc-rs", "aws-lc-sys"],
-            GCM,
-            cpu.aws_lc_gcm(),
-            run_time,
-        ),
-        row(
-            "aws-lc",
-            &["aws-lc-rs", "aws-lc-sys"],
-            CHACHA,
-            cpu.assembly_chacha(),
-            run_time,
-        ),
-        row(
-            "rustcrypto",
-            RUST_CRYPTO,
-            GCM,
-            cpu.rust_crypto_gcm(),
-            rust_crypto,
-        ),
-        row(
-            "rustcrypto",
-            RUST_CRYPTO,
-            CHACHA,
-            cpu.rust_crypto_chacha(),
-            rust_crypto,
-        ),
-    ]
+    let packages: &[&str] = match library {
+        "ring" => &["ring"],
+        "aws-lc" => &["aws-lc-rs", "aws-lc-sys"],
+        "rustcrypto" => RUST_CRYPTO,
+        _ => return None,
+    };
+    let parts = algorithm.split('+').filter(|part| *part != "null");
+    let codes: Option<Vec<&str>> = parts.map(|part| cpu.code(part, library)).collect();
+    let is_inlined = cfg!(target_feature = "vaes") || cfg!(target_feature = "avx2");
+    Some(Implementation {
+        packages,
+        code: codes?.join("; "),
+        chosen_at: if library == "rustcrypto" && is_inlined {
+            "compile time, inlined"
+        } else {
+            "run time"
+        },
+    })
 }
 
 /// What the dispatch rules ask for.
@@ -93,7 +67,10 @@ struct Cpu {
     avx2: bool,
     avx512: bool,
     vaes_vpclmul: bool,
+    ssse3: bool,
     sse41: bool,
+    sha: bool,
+    intel: bool,
 }
 
 impl Cpu {
@@ -106,7 +83,12 @@ impl Cpu {
             avx2: has!("avx2"),
             avx512: has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq"),
             vaes_vpclmul: has!("vaes") && has!("vpclmulqdq"),
+            ssse3: has!("ssse3"),
             sse41: has!("sse4.1"),
+            sha: has!("sha"),
+            intel: raw_cpuid::CpuId::new()
+                .get_vendor_info()
+                .is_some_and(|vendor| vendor.as_str() == "GenuineIntel"),
         }
     }
 
@@ -118,7 +100,64 @@ impl Cpu {
             avx2: false,
             avx512: false,
             vaes_vpclmul: false,
+            ssse3: false,
             sse41: false,
+            sha: false,
+            intel: false,
+        }
+    }
+
+    /// What runs for an encryption, an integrity algorithm or an AEAD.
+    fn code(self, part: &str, library: &str) -> Option<&'static str> {
+        let is_gcm = part.ends_with("-gcm") || part.ends_with("-gmac");
+        Some(match (part, library) {
+            (_, "ring") if is_gcm => self.ring_gcm(),
+            (_, "aws-lc") if is_gcm => self.aws_lc_gcm(),
+            (_, "rustcrypto") if is_gcm => self.rust_crypto_gcm(),
+            ("chacha20-poly1305", "rustcrypto") => self.rust_crypto_chacha(),
+            ("chacha20-poly1305", _) => self.assembly_chacha(),
+            ("hmac-sha-256-128" | "hmac-sha-1-96", "rustcrypto") => self.rust_crypto_sha(),
+            ("hmac-sha-256-128", _) => self.assembly_sha_256(),
+            ("aes-128-cbc" | "aes-256-cbc", "rustcrypto") => self.rust_crypto_cbc(),
+            ("3des-cbc", "rustcrypto") => "portable",
+            _ => return None,
+        })
+    }
+
+    fn assembly_sha_256(self) -> &'static str {
+        match self {
+            Self {
+                sha: true,
+                ssse3: true,
+                ..
+            } => "SHA extensions",
+            Self {
+                avx_movbe: true,
+                intel: true,
+                ..
+            } => "AVX",
+            Self { ssse3: true, .. } => "SSSE3",
+            _ => "portable",
+        }
+    }
+
+    fn rust_crypto_sha(self) -> &'static str {
+        if self.sha && self.sse41 {
+            "SHA extensions"
+        } else {
+            "portable"
+        }
+    }
+
+    fn rust_crypto_cbc(self) -> &'static str {
+        match self {
+            Self {
+                aes_clmul: false, ..
+            } => "portable",
+            Self {
+                vaes_vpclmul: true, ..
+            } => "AES-NI, decrypting by VAES",
+            _ => "AES-NI",
         }
     }
 

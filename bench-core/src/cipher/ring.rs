@@ -3,13 +3,16 @@
 use ring::aead::{
     AES_128_GCM, AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
 };
+use ring::hmac::{Context, HMAC_SHA256, Key};
 
-use super::{Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
+use super::aead::one_by_one;
+use super::encrypt_then_mac::{Integrity, MAC_MAX_BYTES};
+use super::{Aead, Cipher, ICV_BYTES, IcvMismatch, KeyLength, NONCE_BYTES};
 
 /// An AEAD of the library, by its place in the list of algorithms.
 pub struct Ring<const ALGORITHM: usize>(LessSafeKey);
 
-/// AES-128-GCM, which only published vectors use.
+/// AES-128-GCM.
 pub const AES_128: usize = 0;
 /// AES-256-GCM.
 pub const AES_256: usize = 1;
@@ -19,11 +22,6 @@ pub const CHACHA20: usize = 2;
 const ALGORITHMS: [&Algorithm; 3] = [&AES_128_GCM, &AES_256_GCM, &CHACHA20_POLY1305];
 const NAMES: [&str; 3] = ["aes-128-gcm", "aes-256-gcm", "chacha20-poly1305"];
 const KEYS: [usize; 3] = [16, 32, 32];
-const FULL_NAMES: [&str; 3] = [
-    "aes-128-gcm@ring",
-    "aes-256-gcm@ring",
-    "chacha20-poly1305@ring",
-];
 
 impl<const ALGORITHM: usize> Cipher for Ring<ALGORITHM> {
     const ALGORITHM: &'static str = NAMES[ALGORITHM];
@@ -33,11 +31,15 @@ impl<const ALGORITHM: usize> Cipher for Ring<ALGORITHM> {
     fn new(key: &[u8]) -> Result<Self, KeyLength> {
         UnboundKey::new(ALGORITHMS[ALGORITHM], key)
             .map(|key| Self(LessSafeKey::new(key)))
-            .map_err(|_| super::key_length(FULL_NAMES[ALGORITHM], key, KEYS[ALGORITHM]))
+            .map_err(|_| super::key_length::<Self>(key))
     }
 
+    one_by_one!();
+}
+
+impl<const ALGORITHM: usize> Aead for Ring<ALGORITHM> {
     #[inline(always)]
-    fn seal_one(
+    fn seal_parts(
         &mut self,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
@@ -55,7 +57,7 @@ impl<const ALGORITHM: usize> Cipher for Ring<ALGORITHM> {
     }
 
     #[inline(always)]
-    fn open_one(
+    fn open_parts(
         &mut self,
         nonce: &[u8; NONCE_BYTES],
         aad: &[u8],
@@ -67,5 +69,29 @@ impl<const ALGORITHM: usize> Cipher for Ring<ALGORITHM> {
             .open_in_place_separate_tag(nonce, Aad::from(aad), (*icv).into(), text, 0..)
             .map(|_| ())
             .map_err(|_| IcvMismatch)
+    }
+}
+
+/// HMAC-SHA-256-128 (RFC 4868).
+pub struct HmacSha256(Key);
+
+impl Integrity for HmacSha256 {
+    const KEY_BYTES: usize = 32;
+    const ICV_BYTES: usize = 16;
+
+    fn new(key: &[u8]) -> Option<Self> {
+        (key.len() == Self::KEY_BYTES).then(|| Self(Key::new(HMAC_SHA256, key)))
+    }
+
+    #[inline(always)]
+    fn mac(&self, packet: &[u8], not_sent: Option<[u8; 4]>) -> [u8; MAC_MAX_BYTES] {
+        let mut context = Context::with_key(&self.0);
+        context.update(packet);
+        if let Some(not_sent) = not_sent {
+            context.update(&not_sent);
+        }
+        let mut whole = [0; MAC_MAX_BYTES];
+        whole.copy_from_slice(context.sign().as_ref());
+        whole
     }
 }

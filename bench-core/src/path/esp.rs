@@ -1,28 +1,34 @@
 //! The ESP tunnel (RFC 4303, tunnel mode): forward, then encapsulate and seal; open and
 //! decapsulate, then forward.
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha12Rng;
+
 use super::forward::{Forwarder, Rules};
 use super::jobs::{CHUNK, Jobs};
 use super::overhead::Overhead;
 use super::underlay::{Family, Inner, OuterWriter, Underlay};
 use super::{PacketPath, Setup};
-use crate::cipher::{Cipher, ICV_BYTES, Job, KeyLength, NONCE_BYTES};
+use crate::cipher::{Cipher, Iv, Job, KeyLength, Layout, NONCE_BYTES};
 use crate::fate::Reason;
 use crate::frame::Frame;
-use crate::sa::{IV_BYTES, InboundSa, Keys, Numbers, OutboundSa};
+use crate::sa::{InboundSa, Keys, Numbers, OutboundSa};
 use crate::wire::{esp, traffic_class};
 
 /// Port of ESP in UDP, at both ends (RFC 3948, 2.1).
 pub const UDP_PORT: u16 = 4500;
+
 /// Octets between the outer headers and the text: ESP header and IV.
-const ESP_BYTES: usize = esp::HEADER_BYTES + IV_BYTES;
+const fn esp_bytes(layout: Layout) -> usize {
+    esp::HEADER_BYTES + layout.iv.bytes()
+}
 
 /// What may differ from one ESP tunnel to another beside cipher and keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Framing {
     /// Outer headers.
     pub underlay: Underlay,
-    /// Text and trailer end on a multiple of this: 4, or 16 as some libraries like it.
+    /// Text and trailer end on a multiple of this at least: 4, or 16 as some libraries like it.
     pub alignment: usize,
     /// 32-bit or extended sequence numbers.
     pub numbers: Numbers,
@@ -63,18 +69,24 @@ impl Framing {
 
     /// Bytes that the tunnel adds to a packet: outer headers, ESP header, IV, padding, trailer,
     /// ICV.
-    pub const fn overhead(self) -> Overhead {
+    pub const fn overhead(self, layout: Layout) -> Overhead {
+        let alignment = if self.alignment > layout.block_bytes {
+            self.alignment
+        } else {
+            layout.block_bytes
+        };
         Overhead {
-            front: self.underlay.bytes() + ESP_BYTES,
-            alignment: self.alignment,
+            front: self.underlay.bytes() + esp_bytes(layout),
+            alignment,
             trailer: esp::TRAILER_BYTES,
-            icv: ICV_BYTES,
+            icv: layout.icv_bytes,
         }
     }
 }
 // RFC 4106, 8, and 20 octets of outer header: with 2 octets of padding, and with none.
-const _: () = assert!(Framing::PLAIN.overhead().added_bytes(40) == 20 + 8 + 8 + 2 + 2 + 16);
-const _: () = assert!(Framing::PLAIN.overhead().added_bytes(42) == 20 + 8 + 8 + 2 + 16);
+const GCM: Overhead = Framing::PLAIN.overhead(Layout::AEAD);
+const _: () = assert!(GCM.added_bytes(40) == 20 + 8 + 8 + 2 + 2 + 16);
+const _: () = assert!(GCM.added_bytes(42) == 20 + 8 + 8 + 2 + 16);
 
 /// A pair of gateways with an ESP tunnel between them.
 pub struct Esp<C> {
@@ -87,10 +99,11 @@ pub struct Esp<C> {
 impl<C: Cipher> Esp<C> {
     /// Expands keys and builds tables; the clock starts later.
     pub fn new(setup: &Setup, keys: &Keys, framing: Framing) -> Result<Self, KeyLength> {
-        let (outbound, inbound) = (
-            OutboundSa::new(keys, framing.numbers)?,
-            InboundSa::new(keys, framing.numbers, setup.replay_window)?,
-        );
+        let outbound = OutboundSa::new(keys, framing.numbers)?;
+        let mut inbound = InboundSa::new(keys, framing.numbers, setup.replay_window)?;
+        if let Some(given) = &setup.sa {
+            inbound.window.begin_after(given.received);
+        }
         Ok(Self {
             near: Forwarder::new(setup, Rules::Default),
             sealer: Sealer::new(setup, outbound, framing),
@@ -130,7 +143,8 @@ impl<C: Cipher> Sealer<C> {
                 sa,
                 outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
                 outer_bytes: framing.underlay.bytes(),
-                overhead: framing.overhead(),
+                overhead: framing.overhead(C::LAYOUT),
+                ivs: ChaCha12Rng::seed_from_u64(!setup.seed),
             },
             jobs: Jobs::new(),
         }
@@ -157,6 +171,8 @@ struct Envelope<C> {
     outer: OuterWriter,
     outer_bytes: usize,
     overhead: Overhead,
+    /// Where IVs come from that nobody can foretell; one for every library.
+    ivs: ChaCha12Rng,
 }
 
 impl<C: Cipher> Envelope<C> {
@@ -174,35 +190,39 @@ impl<C: Cipher> Envelope<C> {
         let sequence = self.sa.next_sequence()?;
         let padding_bytes = self.overhead.padding_bytes(inner_bytes);
         let tail_bytes = padding_bytes + esp::TRAILER_BYTES;
-        let back = frame.push_back(tail_bytes + ICV_BYTES);
+        let icv_bytes = C::LAYOUT.icv_bytes;
+        let back = frame.push_back(tail_bytes + icv_bytes);
         if !esp::write_tail(back.ok_or(Reason::NoRoom)?, padding_bytes, next_header) {
             return Err(Reason::NoRoom);
         }
         let front_bytes = self.overhead.front;
-        let total_bytes = front_bytes + inner_bytes + tail_bytes + ICV_BYTES;
+        let total_bytes = front_bytes + inner_bytes + tail_bytes + icv_bytes;
         let front = frame.push_front(front_bytes).ok_or(Reason::NoRoom)?;
         let (outer, esp_front) = front.split_at_mut(self.outer_bytes);
         self.outer.write(outer, total_bytes, inner)?;
         let Some((header_place, iv_place)) = esp_front.split_first_chunk_mut() else {
             return Err(Reason::NoRoom);
         };
-        let iv_place = iv_place.first_chunk_mut().ok_or(Reason::NoRoom)?;
+        let counter = sequence.to_be_bytes();
+        match C::LAYOUT.iv {
+            Iv::None => {}
+            // A counter of its own kind: the sequence number never repeats under a key
+            // (RFC 4106, 3.1).
+            Iv::Counter => *iv_place.first_chunk_mut().ok_or(Reason::NoRoom)? = counter,
+            Iv::Random(_) => self.ivs.fill_bytes(iv_place),
+        }
         // Nothing fails any more: only now the number is used up.
         self.sa.sent(sequence);
-        let header = esp::header(self.sa.spi, sequence as u32);
-        // The IV is a counter of its own kind: the sequence number never repeats under a key
-        // (RFC 4106, 3.1).
-        let iv = sequence.to_be_bytes();
-        *header_place = header;
-        *iv_place = iv;
+        *header_place = esp::header(self.sa.spi, sequence as u32);
         frame.over_mtu |= self.outer.is_over_mtu(total_bytes);
         let place = Place {
             frame: at,
             text_start: front_bytes,
             text_len: inner_bytes + tail_bytes,
+            header_bytes: esp_bytes(C::LAYOUT),
         };
         let (spi, numbers) = (self.sa.spi, self.sa.numbers);
-        Ok(job(place, self.sa.nonce(iv), spi, numbers, sequence))
+        Ok(job(place, self.sa.nonce(counter), spi, numbers, sequence))
     }
 }
 
@@ -213,6 +233,8 @@ struct Place {
     frame: u32,
     text_start: usize,
     text_len: usize,
+    /// ESP header and IV in front of it.
+    header_bytes: usize,
 }
 
 /// The job of a packet. Its associated data are the SPI and the sequence number: all 64 bits of
@@ -225,6 +247,7 @@ fn job(place: Place, nonce: [u8; NONCE_BYTES], spi: u32, numbers: Numbers, seque
         text_len: place.text_len as u32,
         icv_start: (place.text_start + place.text_len) as u32,
         nonce,
+        header_bytes: place.header_bytes as u8,
         ..Job::default()
     };
     let (spi_place, number_place) = job.aad.split_at_mut(4);
@@ -235,7 +258,7 @@ fn job(place: Place, nonce: [u8; NONCE_BYTES], spi: u32, numbers: Numbers, seque
             job.aad_len = 8;
         }
         Numbers::Extended => {
-            number_place.copy_from_slice(&sequence.to_be_bytes());
+            number_place[..8].copy_from_slice(&sequence.to_be_bytes());
             job.aad_len = 12;
         }
     }
@@ -245,8 +268,8 @@ fn job(place: Place, nonce: [u8; NONCE_BYTES], spi: u32, numbers: Numbers, seque
 /// The sequence number in a job's associated data.
 #[inline(always)]
 fn sequence(job: &Job) -> u64 {
-    let [_, _, _, _, number @ ..] = job.aad;
-    let number = u64::from_be_bytes(number);
+    let (_, number) = job.aad.split_at(4);
+    let number = number.first_chunk().copied().map_or(0, u64::from_be_bytes);
     if job.aad_len == 8 {
         number >> 32
     } else {
@@ -316,12 +339,12 @@ fn look<C: Cipher>(
     let Some((header, rest)) = packet.split_first_chunk::<{ esp::HEADER_BYTES }>() else {
         return Err(Reason::Truncated);
     };
-    let Some((iv, rest)) = rest.split_first_chunk() else {
+    let Some((iv, rest)) = rest.split_at_checked(C::LAYOUT.iv.bytes()) else {
         return Err(Reason::Truncated);
     };
     // Shorter than an ICV wraps around to what is no multiple or too long for any packet.
-    let text_len = rest.len().wrapping_sub(ICV_BYTES);
-    if text_len.wrapping_sub(1) >= rest.len() || !text_len.is_multiple_of(esp::ALIGNMENT) {
+    let text_len = rest.len().wrapping_sub(C::LAYOUT.icv_bytes);
+    if text_len.wrapping_sub(1) >= rest.len() || !text_len.is_multiple_of(least_alignment::<C>()) {
         return Err(Reason::Truncated);
     }
     let (spi, sent) = esp::parse_header(*header);
@@ -332,10 +355,22 @@ fn look<C: Cipher>(
     sa.window.check(sequence)?;
     let place = Place {
         frame: at,
-        text_start: outer.header_bytes + ESP_BYTES,
+        text_start: outer.header_bytes + esp_bytes(C::LAYOUT),
         text_len,
+        header_bytes: esp_bytes(C::LAYOUT),
     };
-    Ok(job(place, sa.nonce(*iv), spi, sa.numbers, sequence))
+    // Only an AEAD has a nonce, and its IV is a counter.
+    let iv = iv.first_chunk().copied().unwrap_or_default();
+    Ok(job(place, sa.nonce(iv), spi, sa.numbers, sequence))
+}
+
+/// What a text is a multiple of, whoever sent it.
+const fn least_alignment<C: Cipher>() -> usize {
+    if C::LAYOUT.block_bytes > esp::ALIGNMENT {
+        C::LAYOUT.block_bytes
+    } else {
+        esp::ALIGNMENT
+    }
 }
 
 /// Tells ESP from what else comes to its UDP port.

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::frame::Frame;
 use crate::net::flows::FLOWS_MAX;
 use crate::net::routes::Routes;
+use crate::sa::Keys;
 
 /// A way through a pair of gateways. Works on a burst; a burst of one is the per-packet case.
 ///
@@ -44,6 +45,18 @@ pub struct Setup {
     pub burst: usize,
     /// Flows that each gateway's flow table has room for, in each family.
     pub flows: usize,
+    /// The SA of a tunnel, where it is not to be made from the seed.
+    pub sa: Option<Arc<GivenSa>>,
+}
+
+/// A security association that others agreed on.
+#[derive(Clone, Debug)]
+pub struct GivenSa {
+    /// SPI, key and salt.
+    pub keys: Keys,
+    /// Highest sequence number that counts as received: the upper half of an extended one is
+    /// not in the packets.
+    pub received: u64,
 }
 
 impl Setup {
@@ -67,6 +80,7 @@ impl Default for Setup {
             replay_window: 64,
             burst: 32,
             flows: FLOWS_MAX,
+            sa: None,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! VXLAN (RFC 7348), as a provider's underlay carries peered networks: forward, then an inner
 //! Ethernet header, a VXLAN header and outer headers; the reverse, then forward. No cipher.
 
+use super::cases::{Case, FORWARD, Kind, stages};
 use super::forward::{Forwarder, Rules};
 use super::overhead::Overhead;
 use super::underlay::{Family, Inner, OuterWriter, Underlay};
@@ -15,10 +16,22 @@ const SOURCE_PORT_AT: usize = UNDERLAY.bytes() - crate::wire::udp::HEADER_BYTES;
 const FRONT_BYTES: usize = UNDERLAY.bytes() + vxlan::HEADER_BYTES;
 const _: () = assert!(FRONT_BYTES == 50);
 
-/// Bytes from IP to IP.
-pub const OVERHEAD: Overhead = Overhead::in_front(FRONT_BYTES);
 /// The segment of every packet.
 const VNI: u32 = 0x00_5eed;
+
+/// Its place in the list.
+pub(super) const CASES: [Case; 1] = [Case {
+    id: "vxlan",
+    title: "Plain forward in VXLAN, as in a provider's underlay",
+    stages: stages!["encapsulate in VXLAN"],
+    step_of: Some("forward"),
+    step: "VXLAN",
+    kind: Kind::Variant,
+    // Bytes from IP to IP.
+    overhead: Overhead::in_front(FRONT_BYTES),
+    make: |_, setup| Ok(Box::new(Vxlan::new(setup))),
+    ..FORWARD
+}];
 
 /// A pair of gateways with a VXLAN segment between them.
 pub struct Vxlan {

@@ -1,34 +1,70 @@
 //! Something done with every cipher of every library.
 
 use tunneltax_core::cipher::aws_lc::{self, AwsLc};
+use tunneltax_core::cipher::gmac::Gmac;
 use tunneltax_core::cipher::ring::{self, Ring};
-use tunneltax_core::cipher::rust_crypto::RustCrypto;
-use tunneltax_core::cipher::{Cipher, none};
+use tunneltax_core::cipher::rust_crypto::{Aes192Gcm, RustCrypto};
+use tunneltax_core::cipher::{Aead, Cipher, none, suites};
 
-/// What is done with each of them.
+/// What is done with each AEAD.
 pub trait Visit {
+    fn visit<A: Aead>(&mut self);
+}
+
+/// What is done with each cipher.
+#[allow(dead_code)] // not every test that includes this file wants it
+pub trait VisitAny {
     fn visit<C: Cipher>(&mut self);
 }
 
-/// Three algorithms of three libraries.
-pub const CIPHERS: usize = 9;
+/// Four algorithms of three libraries, of which ring has no key of 192 bits.
+pub const AEADS: usize = 11;
+/// Three GMACs and nine suites more.
+#[allow(dead_code)] // not every test that includes this file wants it
+pub const CIPHERS: usize = AEADS + 12;
 
-/// All but [`none`].
-pub fn every_cipher(visitor: &mut impl Visit) {
+/// All AEADs.
+pub fn every_aead(visitor: &mut impl Visit) {
     visitor.visit::<Ring<{ ring::AES_128 }>>();
     visitor.visit::<Ring<{ ring::AES_256 }>>();
     visitor.visit::<Ring<{ ring::CHACHA20 }>>();
     visitor.visit::<AwsLc<{ aws_lc::AES_128 }>>();
     visitor.visit::<AwsLc<{ aws_lc::AES_256 }>>();
+    visitor.visit::<AwsLc<{ aws_lc::AES_192 }>>();
     visitor.visit::<AwsLc<{ aws_lc::CHACHA20 }>>();
     visitor.visit::<RustCrypto<aes_gcm::Aes128Gcm>>();
+    visitor.visit::<RustCrypto<Aes192Gcm>>();
     visitor.visit::<RustCrypto<aes_gcm::Aes256Gcm>>();
     visitor.visit::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>();
 }
 
+/// All ciphers.
+#[allow(dead_code)] // not every test that includes this file wants it
+pub fn every_cipher(visitor: &mut impl VisitAny) {
+    struct Aeads<'v, V>(&'v mut V);
+    impl<V: VisitAny> Visit for Aeads<'_, V> {
+        fn visit<A: Aead>(&mut self) {
+            self.0.visit::<A>();
+        }
+    }
+    every_aead(&mut Aeads(visitor));
+    visitor.visit::<Gmac<Ring<{ ring::AES_256 }>>>();
+    visitor.visit::<Gmac<AwsLc<{ aws_lc::AES_256 }>>>();
+    visitor.visit::<Gmac<RustCrypto<aes_gcm::Aes256Gcm>>>();
+    visitor.visit::<suites::NullSha256Ring>();
+    visitor.visit::<suites::NullSha256AwsLc>();
+    visitor.visit::<suites::NullSha256RustCrypto>();
+    visitor.visit::<suites::NullSha1RustCrypto>();
+    visitor.visit::<suites::Aes128Sha256>();
+    visitor.visit::<suites::Aes256Sha256>();
+    visitor.visit::<suites::Aes128Sha1>();
+    visitor.visit::<suites::Aes256Sha1>();
+    visitor.visit::<suites::TripleDesSha256>();
+}
+
 /// And [`none`].
 #[allow(dead_code)] // not every test that includes this file wants it
-pub fn every_cipher_and_none(visitor: &mut impl Visit) {
+pub fn every_cipher_and_none(visitor: &mut impl VisitAny) {
     every_cipher(visitor);
     visitor.visit::<none::None>();
 }

@@ -1,6 +1,6 @@
 //! Sequence numbers: counting, running out, and the anti-replay window in the path.
 
-use tunneltax_core::cipher::{Cipher, none, ring, rust_crypto};
+use tunneltax_core::cipher::{Cipher, Layout, none, ring, rust_crypto};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, LINE_BYTES};
 use tunneltax_core::path::esp::{Framing, Opener, Sealer};
@@ -11,7 +11,7 @@ use tunneltax_core::sa::{InboundSa, Numbers, OutboundSa};
 use crate::packets::{A, B, udp4};
 use crate::tunnel::{ESP, Ends, FRONT, OUTER, Outcome, Parts, sealed_cases, tunnel_cases};
 
-const PLAIN: Overhead = Framing::PLAIN.overhead();
+const PLAIN: Overhead = Framing::PLAIN.overhead(Layout::AEAD);
 
 fn inner() -> Vec<u8> {
     udp4((A, 1000), (B, 53), b"question")

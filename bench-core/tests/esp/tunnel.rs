@@ -2,10 +2,10 @@
 
 use etherparse::{IpFragOffset, IpNumber, Ipv4Header, Ipv4Options};
 use tunneltax_core::cipher::ring::{AES_256, CHACHA20, Ring};
-use tunneltax_core::cipher::{Cipher, ICV_BYTES, none::None as NoCipher};
+use tunneltax_core::cipher::{Aead, ICV_BYTES, none::None as NoCipher};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, Frame};
-use tunneltax_core::path::{Case, PacketPath, Setup, cases, keys};
+use tunneltax_core::path::{Case, Kind, PacketPath, Setup, cases, keys};
 use tunneltax_core::sa::Keys;
 
 /// Octets of the outer header, of the ESP header and of the IV.
@@ -18,9 +18,9 @@ pub const FRONT: usize = OUTER + ESP + IV;
 /// What became of a packet: its octets, or why it was dropped.
 pub type Outcome = Result<Vec<u8>, Reason>;
 
-/// Every case that encapsulates in ESP.
+/// Every case of the bill that encapsulates in ESP.
 pub fn tunnel_cases() -> impl Iterator<Item = &'static Case> {
-    cases().filter(|case| case.id.starts_with("esp/"))
+    cases().filter(|case| case.id.starts_with("esp/") && case.kind == Kind::Bill)
 }
 
 /// Those of them that have an ICV to verify.
@@ -111,8 +111,8 @@ impl Ends {
     }
 }
 
-fn seal<C: Cipher>(key: &[u8], nonce: &[u8; 12], aad: &[u8], text: &mut [u8], icv: &mut [u8; 16]) {
-    C::new(key).unwrap().seal_one(nonce, aad, text, icv);
+fn seal<C: Aead>(key: &[u8], nonce: &[u8; 12], aad: &[u8], text: &mut [u8], icv: &mut [u8; 16]) {
+    C::new(key).unwrap().seal_parts(nonce, aad, text, icv);
 }
 
 /// What a sender may write, rightly or not.

@@ -30,8 +30,8 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
     ] {
         writeln!(text, "{title}")?;
         for case in cases().filter(|c| c.kind == kind) {
-            writeln!(text, "  {:<36} {}", case.id, case.title)?;
-            writeln!(text, "  {:<36}   {}", "", case.stages.join(" → "))?;
+            writeln!(text, "  {:<46} {}", case.id, case.title)?;
+            writeln!(text, "  {:<46}   {}", "", case.stages.join(" → "))?;
         }
         writeln!(text)?;
     }
@@ -41,7 +41,7 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
         for (algorithm, code) in &library.code {
             writeln!(
                 text,
-                "  {:<12}   {algorithm:<20} {code}, chosen at {}",
+                "  {:<12}   {algorithm:<30} {code}, chosen at {}",
                 "", library.chosen_at
             )?;
         }

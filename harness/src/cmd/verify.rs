@@ -24,7 +24,7 @@ use crate::pcap_file::PcapFile;
 use crate::select::select_cases;
 
 /// Schema of `tunnels.json`.
-const TUNNELS_SCHEMA: &str = "tunneltax-tunnels/1";
+const TUNNELS_SCHEMA: &str = "tunneltax-tunnels/2";
 /// Case whose sent packets are what a tunnel carries inside.
 const INNER: &str = "forward";
 
@@ -171,8 +171,16 @@ struct Sent {
     packets: u64,
     algorithm: Option<&'static str>,
     spi: Option<String>,
+    /// Of the encryption, or of the AEAD.
     key: Option<String>,
+    /// Of the integrity algorithm, where that is another one.
+    integrity_key: Option<String>,
+    /// Of an AEAD.
     salt: Option<String>,
+    /// Octets of IV in front of the text.
+    iv_bytes: Option<usize>,
+    /// Octets of ICV behind it.
+    icv_bytes: Option<usize>,
     source: Option<String>,
     destination: Option<String>,
     /// Sequence numbers have 64 bits.
@@ -232,7 +240,16 @@ impl Writer {
             algorithm: case.algorithm,
             spi: tunnel.as_ref().map(|t| format!("0x{:08x}", t.spi)),
             key: tunnel.as_ref().map(|t| hex(&t.key)),
-            salt: tunnel.as_ref().map(|t| hex(&t.salt)),
+            integrity_key: tunnel
+                .as_ref()
+                .filter(|t| !t.integrity_key.is_empty())
+                .map(|t| hex(&t.integrity_key)),
+            salt: tunnel
+                .as_ref()
+                .filter(|t| t.integrity_key.is_empty())
+                .map(|t| hex(&t.salt)),
+            iv_bytes: tunnel.as_ref().map(|t| t.iv_bytes),
+            icv_bytes: tunnel.as_ref().map(|t| t.icv_bytes),
             source: tunnel.as_ref().map(|t| t.source.to_string()),
             destination: tunnel.as_ref().map(|t| t.destination.to_string()),
             extended: tunnel.as_ref().is_some_and(|t| t.extended),

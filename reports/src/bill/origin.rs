@@ -1,5 +1,7 @@
 //! Where a record comes from, as a list for people.
 
+use std::collections::BTreeMap;
+
 use super::{NAME_CHARS, Room, TEXT_CHARS, clean, count, estimate, three};
 use crate::record::{Build, Host, Noise, Record};
 
@@ -38,10 +40,13 @@ pub fn provenance(record: &Record) -> Vec<(String, String)> {
         .map(|(name, value)| (name.to_owned(), clean(&value, TEXT_CHARS)))
         .collect();
     for library in &of.libraries {
-        let code: Vec<String> = library
-            .code
+        let mut by_code: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (algorithm, code) in &library.code {
+            by_code.entry(code).or_default().push(algorithm);
+        }
+        let code: Vec<String> = by_code
             .iter()
-            .map(|(of, code)| format!("{of}: {code}"))
+            .map(|(code, algorithms)| format!("{}: {code}", algorithms.join(", ")))
             .collect();
         list.push((
             clean(&library.name, NAME_CHARS),

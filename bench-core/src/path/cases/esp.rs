@@ -1,0 +1,318 @@
+//! The cases of ESP: ways to frame it, each without a cipher and with those that are of use in
+//! it; and the ciphers alone.
+
+use std::net::IpAddr;
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::{Case, CaseError, FORWARD, Kind};
+use crate::cipher::gmac::Gmac;
+use crate::cipher::ring::{self, Ring};
+use crate::cipher::rust_crypto::{Aes192Gcm, RustCrypto};
+use crate::cipher::{
+    Cipher, Iv, Layout,
+    aws_lc::{self, AwsLc},
+    none, suites, titled,
+};
+use crate::path::bare::{self, Bare};
+use crate::path::esp::{Esp, Framing};
+use crate::path::{PacketPath, Setup};
+use crate::sa::{Keys, Numbers, SALT_BYTES};
+
+/// Keys and ends of a tunnel. Made from the seed; they protect nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tunnel {
+    /// Security parameters index.
+    pub spi: u32,
+    /// Key of the encryption, or of the AEAD.
+    pub key: Vec<u8>,
+    /// Key of the integrity algorithm, where that is another one.
+    pub integrity_key: Vec<u8>,
+    /// Salt, of an AEAD.
+    pub salt: [u8; SALT_BYTES],
+    /// Outer source.
+    pub source: IpAddr,
+    /// Outer destination.
+    pub destination: IpAddr,
+    /// Sequence numbers have 64 bits.
+    pub extended: bool,
+    /// ESP is in UDP.
+    pub in_udp: bool,
+    /// Octets of IV in front of the text.
+    pub iv_bytes: usize,
+    /// Octets of ICV behind it.
+    pub icv_bytes: usize,
+}
+
+/// The keys of a set-up: those that it was given, or else made from its seed.
+pub fn keys(setup: &Setup, key_bytes: usize) -> Keys {
+    if let Some(given) = &setup.sa {
+        return given.keys.clone();
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(setup.seed);
+    let mut key = vec![0; key_bytes];
+    rng.fill_bytes(&mut key);
+    let mut salt = [0; SALT_BYTES];
+    rng.fill_bytes(&mut salt);
+    // 0 is kept for local use and 1 to 255 are reserved (RFC 4303, 2.1).
+    Keys {
+        spi: rng.next_u32().max(256),
+        key,
+        salt,
+    }
+}
+
+fn open_esp<C: Cipher + 'static>(
+    case: &Case,
+    setup: &Setup,
+) -> Result<Box<dyn PacketPath>, CaseError> {
+    let keys = keys(setup, C::KEY_BYTES);
+    Ok(Box::new(Esp::<C>::new(setup, &keys, case.framing)?))
+}
+
+fn open_bare<C: Cipher + 'static>(
+    _: &Case,
+    setup: &Setup,
+) -> Result<Box<dyn PacketPath>, CaseError> {
+    Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
+}
+
+#[allow(clippy::unnecessary_wraps)] // the field of a case has this type
+fn tunnel<C: Cipher>(case: &Case, setup: &Setup) -> Option<Tunnel> {
+    let Keys { spi, mut key, salt } = keys(setup, C::KEY_BYTES);
+    let integrity_key = key.split_off(key.len().saturating_sub(C::INTEGRITY_KEY_BYTES));
+    let (source, destination) = case.framing.underlay.ends();
+    Some(Tunnel {
+        spi,
+        key,
+        integrity_key,
+        salt,
+        source,
+        destination,
+        extended: case.framing.numbers == Numbers::Extended,
+        in_udp: case.framing.underlay.ports.is_some(),
+        iv_bytes: C::LAYOUT.iv.bytes(),
+        icv_bytes: C::LAYOUT.icv_bytes,
+    })
+}
+
+/// A way to frame ESP: what its cases share, whatever the cipher.
+struct Esps {
+    framing: Framing,
+    /// Of the cases that are on the bill where the framing is.
+    kind: Kind,
+    /// In front of the `/` in an id.
+    path: &'static str,
+    /// For people.
+    words: &'static str,
+    /// Stages up to the framing.
+    stages: &'static [&'static str],
+    /// The case whose step the framing is.
+    step_of: &'static str,
+    step: &'static str,
+}
+
+const PLAIN: Esps = Esps {
+    framing: Framing::PLAIN,
+    kind: Kind::Bill,
+    path: "esp",
+    words: "ESP tunnel",
+    stages: stages!["encapsulate"],
+    step_of: "forward",
+    step: "encapsulation",
+};
+
+/// Beside plain ESP.
+const OTHERS: [Esps; 5] = [
+    Esps {
+        framing: Framing::OVER_V6,
+        kind: Kind::Variant,
+        path: "esp6",
+        words: "ESP tunnel over IPv6",
+        stages: stages!["encapsulate over IPv6"],
+        ..PLAIN
+    },
+    Esps {
+        framing: Framing::IN_UDP,
+        kind: Kind::Variant,
+        path: "esp-udp",
+        words: "ESP tunnel in UDP",
+        stages: stages!["encapsulate", "UDP"],
+        step_of: "esp/none",
+        step: "UDP",
+    },
+    Esps {
+        framing: Framing::IN_UDP_OVER_V6,
+        kind: Kind::Variant,
+        path: "esp6-udp",
+        words: "ESP tunnel in UDP over IPv6",
+        stages: stages!["encapsulate over IPv6", "UDP"],
+        step_of: "esp6/none",
+        step: "UDP",
+    },
+    Esps {
+        framing: Framing::PAD_16,
+        kind: Kind::Variant,
+        path: "esp+pad16",
+        words: "ESP tunnel, padded to 16",
+        stages: stages!["encapsulate", "pad to 16"],
+        step_of: "esp/none",
+        step: "padding to 16",
+    },
+    Esps {
+        framing: Framing::EXTENDED,
+        kind: Kind::Variant,
+        path: "esp+esn",
+        words: "ESP tunnel, extended sequence numbers",
+        stages: stages!["encapsulate", "extend the number"],
+        step_of: "esp/none",
+        step: "extended sequence numbers",
+    },
+];
+
+/// Every case of ESP, and every cipher alone.
+pub(super) fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    PLAIN.usual(&mut cases);
+    PLAIN.more(&mut cases);
+    for esps in &OTHERS {
+        esps.usual(&mut cases);
+        esps.older(&mut cases);
+    }
+    let bare: Vec<Case> = cases
+        .iter()
+        .filter(|case| case.framing == Framing::PLAIN)
+        .filter_map(|case| case.alone.map(|alone| alone(case.kind)))
+        .collect();
+    cases.extend(bare);
+    cases
+}
+
+impl Esps {
+    /// Without a cipher, and with the AEADs that are most in use.
+    fn usual(&self, cases: &mut Vec<Case>) {
+        cases.push(self.none());
+        cases.push(self.sealed::<Ring<{ ring::AES_256 }>>());
+        cases.push(self.sealed::<AwsLc<{ aws_lc::AES_256 }>>());
+        cases.push(self.sealed::<RustCrypto<aes_gcm::Aes256Gcm>>());
+        cases.push(self.sealed::<Ring<{ ring::CHACHA20 }>>());
+        cases.push(self.sealed::<AwsLc<{ aws_lc::CHACHA20 }>>());
+        cases.push(self.sealed::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>());
+    }
+
+    /// With what older gateways speak.
+    fn older(&self, cases: &mut Vec<Case>) {
+        cases.push(self.more_of::<suites::NullSha256RustCrypto>());
+        cases.push(self.more_of::<suites::Aes256Sha256>());
+    }
+
+    /// With everything else that there is.
+    fn more(&self, cases: &mut Vec<Case>) {
+        cases.push(self.more_of::<Ring<{ ring::AES_128 }>>());
+        cases.push(self.more_of::<AwsLc<{ aws_lc::AES_128 }>>());
+        cases.push(self.more_of::<RustCrypto<aes_gcm::Aes128Gcm>>());
+        cases.push(self.more_of::<AwsLc<{ aws_lc::AES_192 }>>());
+        cases.push(self.more_of::<RustCrypto<Aes192Gcm>>());
+        cases.push(self.more_of::<Gmac<Ring<{ ring::AES_256 }>>>());
+        cases.push(self.more_of::<Gmac<AwsLc<{ aws_lc::AES_256 }>>>());
+        cases.push(self.more_of::<Gmac<RustCrypto<aes_gcm::Aes256Gcm>>>());
+        cases.push(self.more_of::<suites::NullSha256Ring>());
+        cases.push(self.more_of::<suites::NullSha256AwsLc>());
+        self.older(cases);
+        cases.push(self.more_of::<suites::Aes128Sha256>());
+        cases.push(self.more_of::<suites::TripleDesSha256>());
+        cases.push(self.more_of::<suites::NullSha1RustCrypto>());
+        cases.push(self.more_of::<suites::Aes128Sha1>());
+        cases.push(self.more_of::<suites::Aes256Sha1>());
+    }
+
+    fn none(&self) -> Case {
+        Case {
+            id: leaked(format!("{}/none", self.path)),
+            title: leaked(format!("{}, framing only, no cipher", self.words)),
+            stages: self.stages,
+            step_of: Some(self.step_of),
+            step: self.step,
+            kind: self.kind,
+            overhead: self.framing.overhead(Layout::AEAD),
+            framing: self.framing,
+            make: open_esp::<none::None>,
+            ..FORWARD
+        }
+    }
+
+    fn sealed<C: Cipher + 'static>(&self) -> Case {
+        let (below, step, stages) = self.step::<C>();
+        Case {
+            id: leaked(format!("{}/{}@{}", self.path, C::ALGORITHM, C::LIBRARY)),
+            title: leaked(format!(
+                "{}, {}",
+                self.words,
+                titled(C::ALGORITHM, C::LIBRARY)
+            )),
+            stages: Box::leak([self.stages, stages].concat().into_boxed_slice()),
+            step_of: Some(below),
+            step,
+            kind: self.kind,
+            algorithm: Some(C::ALGORITHM),
+            library: Some(C::LIBRARY),
+            hides: C::ENCRYPTS,
+            overhead: self.framing.overhead(C::LAYOUT),
+            framing: self.framing,
+            make: open_esp::<C>,
+            describe: tunnel::<C>,
+            alone: Some(alone::<C>),
+            ..FORWARD
+        }
+    }
+
+    fn more_of<C: Cipher + 'static>(&self) -> Case {
+        Case {
+            kind: Kind::Variant,
+            ..self.sealed::<C>()
+        }
+    }
+
+    /// What a cipher is a step of, how the step is called, and which stages it adds to the
+    /// framing's.
+    fn step<C: Cipher>(&self) -> (&'static str, &'static str, &'static [&'static str]) {
+        let none = leaked(format!("{}/none", self.path));
+        match (C::ENCRYPTS, C::LAYOUT.iv) {
+            (false, _) => (none, "integrity", &["authenticate"]),
+            (true, Iv::Random(_)) => {
+                let integrity = C::ALGORITHM.split_once('+').map_or("", |(_, mac)| mac);
+                let null = format!("{}/null+{integrity}@{}", self.path, C::LIBRARY);
+                (leaked(null), "encryption", &["authenticate", "encrypt"])
+            }
+            (true, _) => (none, "encryption + integrity", &["seal"]),
+        }
+    }
+}
+
+/// The cipher alone, for a case of this kind.
+fn alone<C: Cipher + 'static>(beside: Kind) -> Case {
+    let sealed = PLAIN.sealed::<C>();
+    Case {
+        id: leaked(format!("bare/{}@{}", C::ALGORITHM, C::LIBRARY)),
+        title: leaked(format!("{} alone", titled(C::ALGORITHM, C::LIBRARY))),
+        stages: &["seal"],
+        step_of: None,
+        step: "cipher alone",
+        kind: if beside == Kind::Bill {
+            Kind::Yardstick
+        } else {
+            beside
+        },
+        hops: 0,
+        overhead: bare::overhead(C::LAYOUT),
+        make: open_bare::<C>,
+        describe: |_, _| None,
+        ..sealed
+    }
+}
+
+/// Text of the list, which is made once and stays.
+fn leaked(text: String) -> &'static str {
+    Box::leak(text.into_boxed_str())
+}

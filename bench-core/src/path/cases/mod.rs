@@ -1,0 +1,142 @@
+//! The list of cases that the whole project reads. Adding a path or a cipher is one file and
+//! one line here.
+
+/// What every case begins with, and more.
+macro_rules! stages {
+    ($($more:literal),*) => { &["parse", "route", "rules", "hop", "checksum", $($more),*] };
+}
+pub(in crate::path) use stages;
+
+mod esp;
+
+use std::sync::LazyLock;
+
+pub use esp::{Tunnel, keys};
+
+use super::esp::Framing;
+use super::forward::{Forward, Rules};
+use super::overhead::Overhead;
+use super::vxlan;
+use super::{PacketPath, Setup};
+use crate::cipher::KeyLength;
+
+/// Whether a case is part of what a tunnel costs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A row of the bill.
+    Bill,
+    /// A row for those who ask for it.
+    Variant,
+    /// Something to hold the bill against.
+    Yardstick,
+}
+
+/// Makes an instance of a case.
+pub type Make = fn(&Case, &Setup) -> Result<Box<dyn PacketPath>, CaseError>;
+
+/// One row of every report. The type is erased once a burst, never once a packet.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// `path/cipher@library`; stable.
+    pub id: &'static str,
+    /// For people.
+    pub title: &'static str,
+    /// What a packet goes through on its way to the wire, in order.
+    pub stages: &'static [&'static str],
+    /// The case that shares all stages but the last.
+    pub step_of: Option<&'static str>,
+    /// What the step adds.
+    pub step: &'static str,
+    /// Part of the bill or not.
+    pub kind: Kind,
+    /// The cipher's algorithm.
+    pub algorithm: Option<&'static str>,
+    /// The cipher's library.
+    pub library: Option<&'static str>,
+    /// What is sent does not show what is inside.
+    pub hides: bool,
+    /// Gateways that take 1 from the TTL between the packet handed to send and the one that
+    /// comes out of receive.
+    pub hops: u8,
+    /// Bytes that it adds to a packet.
+    pub overhead: Overhead,
+    /// How its ESP tunnel is framed, where it is one.
+    pub framing: Framing,
+    /// What [`Self::open`] calls.
+    pub make: Make,
+    /// What [`Self::tunnel`] calls.
+    pub describe: fn(&Self, &Setup) -> Option<Tunnel>,
+    /// The case of its cipher alone, which it is held against.
+    pub alone: Option<fn(Kind) -> Self>,
+}
+
+impl Case {
+    /// Makes a fresh instance.
+    pub fn open(&self, setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
+        (self.make)(self, setup)
+    }
+
+    /// What an independent tool needs to open what was sent.
+    pub fn tunnel(&self, setup: &Setup) -> Option<Tunnel> {
+        (self.describe)(self, setup)
+    }
+}
+
+/// Why a case cannot be opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CaseError {
+    /// The cipher refuses the key.
+    #[error(transparent)]
+    Key(#[from] KeyLength),
+}
+
+/// What all cases share that are no case of ESP.
+pub(in crate::path) const FORWARD: Case = Case {
+    id: "forward",
+    title: "Plain forward, as over a peering",
+    stages: stages![],
+    step_of: None,
+    step: "forwarding",
+    kind: Kind::Bill,
+    algorithm: None,
+    library: None,
+    hides: false,
+    hops: 2,
+    overhead: Overhead::NONE,
+    framing: Framing::PLAIN,
+    make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::Default))),
+    describe: |_, _| None,
+    alone: None,
+};
+
+/// The forward, and the forward with less.
+const FORWARDS: [Case; 2] = [
+    FORWARD,
+    Case {
+        id: "forward/no-rules",
+        title: "Plain forward without a security group",
+        stages: &["parse", "route", "hop", "checksum"],
+        kind: Kind::Yardstick,
+        make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::None))),
+        ..FORWARD
+    },
+];
+
+/// The list. A case stands behind those that it stands on.
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let mut cases = FORWARDS.to_vec();
+    cases.extend(vxlan::CASES);
+    cases.extend(esp::cases());
+    cases.sort_by_key(|case| case.kind);
+    cases
+});
+
+/// Every case, in the order of the bill.
+pub fn cases() -> impl Iterator<Item = &'static Case> + Clone {
+    CASES.iter()
+}
+
+/// The case with exactly this id.
+pub fn find(id: &str) -> Option<&'static Case> {
+    cases().find(|case| case.id == id)
+}
