@@ -78,10 +78,11 @@ oracles() {
     mkdir -p "$sent"
     from_venv python ci/oracles self-test
     from_venv python ci/oracles seeded "$sent/seeded.pcap"
-    # Every variant on the seeded capture, the bill's cases on the bundled ones, too: scapy is slow.
-    "$tunneltax" verify --case forward --case 'esp/*' --write "$sent/bundled" >"$work/verify.txt"
+    # Every variant on the seeded capture, the bill's ciphers on the bundled ones, too: scapy is slow.
+    "$tunneltax" verify --case forward --case 'esp/aes-256-gcm' --case 'esp/chacha20-poly1305' \
+        --write "$sent/bundled" >"$work/verify.txt"
     "$tunneltax" verify "$sent/seeded.pcap" --write "$sent/seeded" >>"$work/verify.txt"
-    from_venv python ci/oracles check "$sent/bundled" "$sent/bundled.json"
+    from_venv python ci/oracles some "$sent/bundled" "$sent/bundled.json"
     from_venv python ci/oracles check "$sent/seeded" "$sent/seeded.json"
     ran "oracles ($(python3 ci/sum.py "$sent/bundled.json" "$sent/seeded.json"))"
 }

@@ -223,19 +223,20 @@ fn cbc_by_both_key_lengths() {
     assert_eq!(ran, [24, 24]);
 }
 
-/// 3DES has no file there. OpenSSL's test vector of DES-EDE3-CBC (test/recipes/30-test_evp_data/
-/// evpciph_des.txt), and RFC 3602, 4, case 1 beside it.
+fn check<E: Encryption>(key: &[u8], iv: &[u8], plain: &[u8], sealed: &[u8]) {
+    let encryption = E::new(key).unwrap();
+    let mut text = plain.to_vec();
+    encryption.encrypt(iv, &mut text).unwrap();
+    assert_eq!(text, sealed);
+    encryption.decrypt(iv, &mut text).unwrap();
+    assert_eq!(text, plain);
+}
+
+/// 3DES has no file there. OpenSSL's test vector of DES-EDE3-CBC
+/// (`test/recipes/30-test_evp_data/evpciph_des.txt`), and RFC 3602, 4, case 1 beside it.
 #[test]
 fn published_cbc() {
     let octets = |hex| tunneltax_core::vectors::octets(hex).unwrap();
-    fn check<E: Encryption>(key: &[u8], iv: &[u8], plain: &[u8], sealed: &[u8]) {
-        let encryption = E::new(key).unwrap();
-        let mut text = plain.to_vec();
-        encryption.encrypt(iv, &mut text).unwrap();
-        assert_eq!(text, sealed);
-        encryption.decrypt(iv, &mut text).unwrap();
-        assert_eq!(text, plain);
-    }
     check::<Cbc<des::TdesEde3>>(
         &octets("0123456789abcdeff1e0d3c2b5a49786fedcba9876543210"),
         &octets("fedcba9876543210"),

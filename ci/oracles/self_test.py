@@ -15,12 +15,12 @@ from scapy.utils import RawPcapWriter
 import seeded
 import with_scapy
 import with_tshark
-from sent import LINK_TYPE_RAW, SCHEMA, Sent, Wrong, flip, read_packets
+from sent import ALGORITHMS, LINK_TYPE_RAW, SCHEMA, Sent, Wrong, flip, read_packets
 
 PACKETS = 12
 INNER_FILE = "sample.forward.pcap"
 SALT = bytes(range(200, 204))
-KEY = bytes(range(32))
+KEYS = bytes(range(64))
 
 
 def run(check, oracles):
@@ -36,11 +36,12 @@ def run(check, oracles):
 
 
 def send(folder):
-    """A sample of both ciphers as `tunneltax verify --write` writes it."""
+    """A sample of every cipher as `tunneltax verify --write` writes it."""
     inner = [packet for packet, _ in zip(seeded.packets(), range(PACKETS))]
     write(folder / INNER_FILE, inner)
     rows = []
-    for algorithm in with_scapy.ALGORITHMS:
+    for algorithm, sizes in ALGORITHMS.items():
+        keys_end = sizes.key + sizes.integrity_key
         row = {
             "capture": "sample",
             "case": f"esp/{algorithm}@scapy",
@@ -49,8 +50,11 @@ def send(folder):
             "packets": PACKETS,
             "algorithm": algorithm,
             "spi": "0x00010203",
-            "key": KEY.hex(),
-            "salt": SALT.hex(),
+            "key": KEYS[: sizes.key].hex(),
+            "integrity_key": KEYS[sizes.key : keys_end].hex() or None,
+            "salt": None if sizes.integrity_key else SALT.hex(),
+            "iv_bytes": sizes.iv,
+            "icv_bytes": sizes.icv,
             "source": "192.0.2.1",
             "destination": "192.0.2.2",
             "extended": False,
@@ -65,9 +69,8 @@ def send(folder):
 def _sealed(row, inner):
     ends = {key: row[key] for key in ("source", "destination", "extended", "in_udp", "alignment")}
     named = {key: row[key] for key in ("capture", "case", "algorithm")}
-    tunnel = Sent(
-        **named, **ends, spi=int(row["spi"], 16), key=KEY, salt=SALT, path=None, outer=[], inner=[]
-    )
+    keys = {key: bytes.fromhex(row[key] or "") for key in ("key", "integrity_key", "salt")}
+    tunnel = Sent(**named, **ends, **keys, spi=int(row["spi"], 16), path=None, outer=[], inner=[])
     sa = with_scapy.association(tunnel)
     for packet in inner:
         yield sa.encrypt((IP if packet[0] >> 4 == 4 else IPv6)(packet))
@@ -94,6 +97,15 @@ def _change_packets(folder, change):
             write(path, change(read_packets(path)))
 
 
+def _backwards(key):
+    return bytes.fromhex(key)[::-1].hex()
+
+
+def _wrong_integrity(row):
+    key = row["integrity_key"]
+    return {"integrity_key": key and _backwards(key)}
+
+
 def _flip_inside(folder):
     inner = read_packets(folder / INNER_FILE)
     write(folder / INNER_FILE, [*inner[:-1], flip(inner[-1], len(inner[-1]) - 1)])
@@ -117,8 +129,10 @@ def _nothing_sent(folder):
 
 
 FAULTS = {
-    "a wrong key": lambda f: _change_rows(f, lambda _: {"key": KEY[::-1].hex()}),
-    "a wrong salt": lambda f: _change_rows(f, lambda _: {"salt": SALT[::-1].hex()}),
+    "a wrong key": lambda f: _change_rows(f, lambda row: {"key": _backwards(row["key"])}),
+    "a wrong integrity key": lambda f: _change_rows(f, _wrong_integrity),
+    "a wrong size": lambda f: _change_rows(f, lambda row: {"iv_bytes": row["iv_bytes"] + 1}),
+    "a wrong salt": lambda f: _change_rows(f, lambda row: {"salt": row["salt"] and SALT[::-1].hex()}),
     "no packets": _nothing_sent,
     "a packet missing": lambda f: _change_packets(f, lambda sent: sent[:-1]),
     "two packets swapped": lambda f: _change_packets(f, lambda s: [s[2], s[1], s[0], *s[3:]]),

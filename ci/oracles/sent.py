@@ -12,17 +12,43 @@ from pathlib import Path
 from scapy.error import Scapy_Exception
 from scapy.utils import RawPcapReader
 
-SCHEMA = "tunneltax-tunnels/1"
+SCHEMA = "tunneltax-tunnels/2"
 LINK_TYPE_RAW = 101
 
-# RFC 4303, 2: SPI and sequence number, then what the cipher adds. RFC 4106 and RFC 7634: IV 8,
-# ICV 16. RFC 4303, 2.4: text, padding, pad length and next header end on 4 bytes.
+# RFC 4303, 2: SPI and sequence number, then what the cipher adds. RFC 4303, 2.4: text, padding,
+# pad length and next header end on 4 bytes, or on the cipher's block.
 IP_BYTES = {4: 20, 6: 40}
 UDP_BYTES = 8
 ESP_HEADER_BYTES = 8
-IV_BYTES = 8
 TRAILER_BYTES = 2
-ICV_BYTES = 16
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What an algorithm's standard says, in bytes."""
+
+    key: int
+    integrity_key: int
+    iv: int
+    icv: int
+    block: int
+
+
+# RFC 4106 and RFC 7634; RFC 4543; RFC 3602, RFC 2451 and RFC 2410 with RFC 4868 or RFC 2404.
+ALGORITHMS = {
+    "aes-128-gcm": Sizes(16, 0, 8, 16, 4),
+    "aes-192-gcm": Sizes(24, 0, 8, 16, 4),
+    "aes-256-gcm": Sizes(32, 0, 8, 16, 4),
+    "chacha20-poly1305": Sizes(32, 0, 8, 16, 4),
+    "aes-256-gmac": Sizes(32, 0, 8, 16, 4),
+    "aes-128-cbc+hmac-sha-256-128": Sizes(16, 32, 16, 16, 16),
+    "aes-256-cbc+hmac-sha-256-128": Sizes(32, 32, 16, 16, 16),
+    "aes-128-cbc+hmac-sha-1-96": Sizes(16, 20, 16, 12, 16),
+    "aes-256-cbc+hmac-sha-1-96": Sizes(32, 20, 16, 12, 16),
+    "3des-cbc+hmac-sha-256-128": Sizes(24, 32, 8, 16, 8),
+    "null+hmac-sha-256-128": Sizes(0, 32, 0, 16, 4),
+    "null+hmac-sha-1-96": Sizes(0, 20, 0, 12, 4),
+}
 
 
 class Wrong(Exception):
@@ -38,6 +64,7 @@ class Sent:
     algorithm: str
     spi: int
     key: bytes
+    integrity_key: bytes
     salt: bytes
     source: str
     destination: str
@@ -54,6 +81,16 @@ class Sent:
         return f"{self.capture} through {self.case}"
 
     @property
+    def sizes(self):
+        """Of its algorithm."""
+        return ALGORITHMS[self.algorithm]
+
+    @property
+    def text_at(self):
+        """Where the text begins."""
+        return self.esp_at + ESP_HEADER_BYTES + self.sizes.iv
+
+    @property
     def version(self):
         """IP version of the outer header."""
         return ip_address(self.source).version
@@ -65,8 +102,9 @@ class Sent:
 
     def wire_bytes(self, inner_bytes):
         """Length of the outer packet around an inner one."""
-        text = -(-(inner_bytes + TRAILER_BYTES) // self.alignment) * self.alignment
-        return self.esp_at + ESP_HEADER_BYTES + IV_BYTES + text + ICV_BYTES
+        alignment = max(self.alignment, self.sizes.block)
+        text = -(-(inner_bytes + TRAILER_BYTES) // alignment) * alignment
+        return self.text_at + text + self.sizes.icv
 
 
 def read_packets(path):
@@ -98,13 +136,16 @@ def read_sent(folder):
 
 
 def _one(folder, row):
+    if row["algorithm"] not in ALGORITHMS:
+        raise Wrong(f"{row['case']} has algorithm {row['algorithm']}, which nothing here knows")
     sent = Sent(
         capture=row["capture"],
         case=row["case"],
         algorithm=row["algorithm"],
         spi=int(row["spi"], 16),
         key=bytes.fromhex(row["key"]),
-        salt=bytes.fromhex(row["salt"]),
+        integrity_key=bytes.fromhex(row["integrity_key"] or ""),
+        salt=bytes.fromhex(row["salt"] or ""),
         source=row["source"],
         destination=row["destination"],
         extended=row["extended"],
@@ -114,6 +155,9 @@ def _one(folder, row):
         outer=read_packets(folder / row["file"]),
         inner=read_packets(folder / row["inner_file"]),
     )
+    sizes = (len(sent.key), len(sent.integrity_key), row["iv_bytes"], row["icv_bytes"])
+    if sizes != (sent.sizes.key, sent.sizes.integrity_key, sent.sizes.iv, sent.sizes.icv):
+        raise Wrong(f"{sent.name}: sizes {sizes} are not those of {sent.algorithm}")
     counts = {row["packets"], len(sent.outer), len(sent.inner)}
     if len(counts) != 1:
         raise Wrong(
@@ -134,13 +178,13 @@ def _one(folder, row):
 def tampered(sent):
     """Copies of the last packet that was sent with one bit flipped, by the place of it."""
     outer = sent.outer[-1]
-    text_at = sent.esp_at + ESP_HEADER_BYTES + IV_BYTES
     places = {
         "sequence number": sent.esp_at + ESP_HEADER_BYTES - 1,
-        "IV": text_at - 1,
-        "text": (text_at + len(outer) - ICV_BYTES) // 2,
+        "text": (sent.text_at + len(outer) - sent.sizes.icv) // 2,
         "ICV": len(outer) - 1,
     }
+    if sent.sizes.iv:
+        places["IV"] = sent.text_at - 1
     return {place: flip(outer, at) for place, at in places.items()}
 
 

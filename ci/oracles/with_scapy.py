@@ -1,4 +1,4 @@
-"""Opens every packet of both ciphers with scapy's ESP, which is Python over OpenSSL."""
+"""Opens every packet of every cipher with scapy's ESP, which is Python over OpenSSL."""
 
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -11,7 +11,20 @@ from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
 from sent import Wrong, tampered
 
 NAME = "scapy"
-ALGORITHMS = {"aes-256-gcm": "AES-GCM", "chacha20-poly1305": "CHACHA20-POLY1305"}
+AEADS = {
+    "aes-128-gcm": "AES-GCM",
+    "aes-192-gcm": "AES-GCM",
+    "aes-256-gcm": "AES-GCM",
+    "aes-256-gmac": "AES-NULL-GMAC",
+    "chacha20-poly1305": "CHACHA20-POLY1305",
+}
+ENCRYPTIONS = {
+    "aes-128-cbc": "AES-CBC",
+    "aes-256-cbc": "AES-CBC",
+    "3des-cbc": "3DES",
+    "null": "NULL",
+}
+INTEGRITIES = {"hmac-sha-256-128": "SHA2-256-128", "hmac-sha-1-96": "HMAC-SHA1-96"}
 OUTER = {4: IP, 6: IPv6}
 # Packets that a worker opens at a time.
 PIECE = 500
@@ -25,20 +38,29 @@ UDP.payload_guess = [guess for guess in UDP.payload_guess if guess[1] is ESP]
 
 def association(sent):
     """The SA of a tunnel, for receiving."""
+    if sent.algorithm in AEADS:
+        algorithms = {"crypt_algo": AEADS[sent.algorithm], "crypt_key": sent.key + sent.salt}
+    else:
+        encryption, integrity = sent.algorithm.split("+")
+        algorithms = {
+            "crypt_algo": ENCRYPTIONS[encryption],
+            "crypt_key": sent.key,
+            "auth_algo": INTEGRITIES[integrity],
+            "auth_key": sent.integrity_key,
+        }
     return SecurityAssociation(
         ESP,
         spi=sent.spi,
-        crypt_algo=ALGORITHMS[sent.algorithm],
-        crypt_key=sent.key + sent.salt,
+        **algorithms,
         tunnel_header=OUTER[sent.version](src=sent.source, dst=sent.destination),
         nat_t_header=UDP(sport=4500, dport=4500) if sent.in_udp else None,
         esn_en=sent.extended,
     )
 
 
-def knows(sent):
+def knows(_):
     """All of ESP."""
-    return sent.algorithm in ALGORITHMS
+    return True
 
 
 def dissect(outer):

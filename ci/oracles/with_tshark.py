@@ -1,6 +1,6 @@
-"""Opens every AES-GCM packet with tshark, which is C over libgcrypt.
+"""Opens every packet of AES-GCM and of encrypt-then-MAC with tshark, which is C over libgcrypt.
 
-tshark knows no ChaCha20-Poly1305 in ESP and no extended sequence numbers. It runs with a
+tshark knows no ChaCha20-Poly1305 and no GMAC in ESP, and no extended sequence numbers. It runs with a
 configuration folder of its own, in which every protocol but the outer headers and ESP is off: a
 payload that another dissector stumbles over would lose the fields of the ICV.
 """
@@ -16,7 +16,19 @@ from sent import LINK_TYPE_RAW, Wrong, tampered
 
 NAME = "tshark"
 # The obvious name, without the ICV's length, is accepted and silently decrypts nothing.
-ALGORITHMS = {"aes-256-gcm": "AES-GCM with 16 octet ICV [RFC4106]"}
+GCM = "AES-GCM with 16 octet ICV [RFC4106]"
+ALGORITHMS = {
+    "aes-128-gcm": (GCM, "NULL"),
+    "aes-192-gcm": (GCM, "NULL"),
+    "aes-256-gcm": (GCM, "NULL"),
+    "aes-128-cbc+hmac-sha-256-128": ("AES-CBC [RFC3602]", "HMAC-SHA-256-128 [RFC4868]"),
+    "aes-256-cbc+hmac-sha-256-128": ("AES-CBC [RFC3602]", "HMAC-SHA-256-128 [RFC4868]"),
+    "aes-128-cbc+hmac-sha-1-96": ("AES-CBC [RFC3602]", "HMAC-SHA-1-96 [RFC2404]"),
+    "aes-256-cbc+hmac-sha-1-96": ("AES-CBC [RFC3602]", "HMAC-SHA-1-96 [RFC2404]"),
+    "3des-cbc+hmac-sha-256-128": ("TripleDES-CBC [RFC2451]", "HMAC-SHA-256-128 [RFC4868]"),
+    "null+hmac-sha-256-128": ("NULL", "HMAC-SHA-256-128 [RFC4868]"),
+    "null+hmac-sha-1-96": ("NULL", "HMAC-SHA-1-96 [RFC2404]"),
+}
 PROTOCOLS = {"frame", "raw", "ip", "ipv6", "udp", "udpencap", "esp"}
 # ESP inside ESP gives a field twice: the first is the outer one's.
 FIELDS = ("esp.sequence", "ip.checksum.status", "esp.icv_good", "esp.icv_bad", "esp.contained_data")
@@ -26,7 +38,7 @@ FALSE = {"0", "False"}
 
 
 def knows(sent):
-    """AES-GCM with sequence numbers of 32 bits."""
+    """What it has a name for, with sequence numbers of 32 bits."""
     return sent.algorithm in ALGORITHMS and not sent.extended
 
 
@@ -83,15 +95,19 @@ def _configure(folder):
 
 def _rows(sent, path, environment):
     """`FIELDS` of every packet of a file."""
+    encryption, integrity = ALGORITHMS[sent.algorithm]
+    key, integrity_key = (
+        f"0x{key.hex()}" if key else "" for key in (sent.key + sent.salt, sent.integrity_key)
+    )
     fields = (
         f"IPv{sent.version}",
         sent.source,
         sent.destination,
         f"0x{sent.spi:08x}",
-        ALGORITHMS[sent.algorithm],
-        f"0x{(sent.key + sent.salt).hex()}",
-        "NULL",
-        "",
+        encryption,
+        key,
+        integrity,
+        integrity_key,
     )
     preferences = (
         "esp.enable_encryption_decode:TRUE",
