@@ -11,7 +11,8 @@
 //! | [`net`] | routes, security group | `wire`, `fate` |
 //! | [`replay_window`] | which sequence numbers were received | `fate` |
 //! | [`sa`] | the two ends of a security association | `cipher`, `replay_window`, `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `net`, `wire`, `frame`, `fate` |
+//! | [`sa_table`] | many of them, and how one is found | `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `sa_table`, `net`, `wire`, `frame`, `fate` |
 //! | [`clock`] | ticks and their cost | |
 //! | [`anchor`] | the core's speed, and how much of it is ours | `clock` |
 //! | [`latency`] | the histogram | |
@@ -34,6 +35,7 @@ pub mod proof;
 pub mod replay;
 pub mod replay_window;
 pub mod sa;
+pub mod sa_table;
 pub mod synth;
 pub mod trap;
 pub mod vectors;

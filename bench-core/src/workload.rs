@@ -6,14 +6,20 @@ use std::sync::OnceLock;
 use crate::frame::LINE_BYTES;
 use crate::path::reference;
 
+/// Most routers that any case has on its way.
+pub const HOPS_MAX: u8 = 3;
+
+/// Packets one behind the other, and where each ends.
+type Forwarded = (Vec<u8>, Vec<usize>);
+
 /// Packets of a capture chunk (or of one size class of it), each with what a correct pair of
 /// gateways makes of it.
 pub struct Workload<'c> {
     packets: Vec<&'c [u8]>,
     longest: usize,
     inner_bytes: u64,
-    /// What comes out, one behind the other, and where each ends; made when first asked for.
-    forwarded: OnceLock<(Vec<u8>, Vec<usize>)>,
+    /// What comes out, by the number of routers on the way; made when first asked for.
+    forwarded: [OnceLock<Forwarded>; HOPS_MAX as usize],
 }
 
 impl<'c> Workload<'c> {
@@ -25,7 +31,7 @@ impl<'c> Workload<'c> {
             packets,
             longest,
             inner_bytes,
-            forwarded: OnceLock::new(),
+            forwarded: Default::default(),
         }
     }
 
@@ -58,13 +64,16 @@ impl<'c> Workload<'c> {
     }
 
     /// What correct gateways make of the packet at a position, by the reference that paths are
-    /// held against; empty where they would drop it. All cases of one project have the same
-    /// number of hops, or none.
+    /// held against; empty where they would drop it. `hops` is at most [`HOPS_MAX`].
     pub fn expected(&self, hops: u8, position: usize) -> &[u8] {
         if hops == 0 {
             return self.packet(position);
         }
-        let (bytes, ends) = self.forwarded.get_or_init(|| self.forward(hops));
+        let place = self.forwarded.get(usize::from(hops - 1));
+        let Some((bytes, ends)) = place.map(|place| place.get_or_init(|| self.forward(hops)))
+        else {
+            return &[];
+        };
         let Some(at) = position.checked_rem(ends.len()) else {
             return &[];
         };
@@ -72,7 +81,7 @@ impl<'c> Workload<'c> {
         &bytes[start..ends[at]]
     }
 
-    fn forward(&self, hops: u8) -> (Vec<u8>, Vec<usize>) {
+    fn forward(&self, hops: u8) -> Forwarded {
         let mut bytes = Vec::with_capacity(self.inner_bytes as usize);
         let ends = self.iter().map(|packet| {
             bytes.extend(reference(hops, packet).unwrap_or_default());

@@ -212,7 +212,9 @@ fn what_comes_out_is_what_the_reference_says() {
             .collect();
         let forwarded = &outcomes[0];
         for ((case, _), outcomes) in paths.iter().zip(&outcomes) {
-            prop_assert!(!guarded(case) || outcomes == forwarded, "{} is not forward", case.id);
+            // A gateway more drops what two still carry.
+            let alike = guarded(case) && case.hops == 2;
+            prop_assert!(!alike || outcomes == forwarded, "{} is not forward", case.id);
             for (packet, outcome) in packets.iter().zip(outcomes) {
                 prop_assert!(is_right(case, packet, outcome), "{}: {:?}", case.id, outcome);
             }

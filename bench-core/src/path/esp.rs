@@ -131,7 +131,8 @@ impl<C: Cipher> PacketPath for Esp<C> {
 
 /// The sender's half, behind the forwarding: encapsulates and seals.
 pub struct Sealer<C> {
-    envelope: Envelope<C>,
+    sa: OutboundSa<C>,
+    envelope: Envelope,
     jobs: Jobs,
 }
 
@@ -139,13 +140,8 @@ impl<C: Cipher> Sealer<C> {
     /// A sender that goes on where the security association stands.
     pub fn new(setup: &Setup, sa: OutboundSa<C>, framing: Framing) -> Self {
         Self {
-            envelope: Envelope {
-                sa,
-                outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
-                outer_bytes: framing.underlay.bytes(),
-                overhead: framing.overhead(C::LAYOUT),
-                ivs: ChaCha12Rng::seed_from_u64(!setup.seed),
-            },
+            sa,
+            envelope: Envelope::new(setup, framing, C::LAYOUT),
             jobs: Jobs::new(),
         }
     }
@@ -157,17 +153,17 @@ impl<C: Cipher> Sealer<C> {
         }
     }
 
+    /// The same of at most [`CHUNK`] packets.
     #[inline(always)]
-    fn seal_chunk(&mut self, chunk: &mut [Frame<'_>]) {
-        let Self { envelope, jobs } = self;
-        let jobs = jobs.fill(chunk, |frame, at| envelope.encapsulate(frame, at));
-        envelope.sa.cipher.seal(chunk, jobs);
+    pub(super) fn seal_chunk(&mut self, chunk: &mut [Frame<'_>]) {
+        let Self { sa, envelope, jobs } = self;
+        let jobs = jobs.fill(chunk, |frame, at| envelope.encapsulate(sa, frame, at));
+        sa.cipher.seal(chunk, jobs);
     }
 }
 
-/// What a sender puts around a packet, and what it counts.
-struct Envelope<C> {
-    sa: OutboundSa<C>,
+/// What a sender puts around a packet, whatever its SA.
+pub(super) struct Envelope {
     outer: OuterWriter,
     outer_bytes: usize,
     overhead: Overhead,
@@ -175,11 +171,25 @@ struct Envelope<C> {
     ivs: ChaCha12Rng,
 }
 
-impl<C: Cipher> Envelope<C> {
+impl Envelope {
+    pub(super) fn new(setup: &Setup, framing: Framing, layout: Layout) -> Self {
+        Self {
+            outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
+            outer_bytes: framing.underlay.bytes(),
+            overhead: framing.overhead(layout),
+            ivs: ChaCha12Rng::seed_from_u64(!setup.seed),
+        }
+    }
+
     /// All but the cipher's work: outer headers, ESP header, IV, padding, trailer, room for the
     /// ICV.
     #[inline(always)]
-    fn encapsulate(&mut self, frame: &mut Frame<'_>, at: u32) -> Result<Job, Reason> {
+    pub(super) fn encapsulate<C: Cipher>(
+        &mut self,
+        sa: &mut OutboundSa<C>,
+        frame: &mut Frame<'_>,
+        at: u32,
+    ) -> Result<Job, Reason> {
         let inner_bytes = frame.len();
         let inner = Inner::read(frame.bytes())?;
         let next_header = if inner.is_v4 {
@@ -187,7 +197,7 @@ impl<C: Cipher> Envelope<C> {
         } else {
             esp::NEXT_IPV6
         };
-        let sequence = self.sa.next_sequence()?;
+        let sequence = sa.next_sequence()?;
         let padding_bytes = self.overhead.padding_bytes(inner_bytes);
         let tail_bytes = padding_bytes + esp::TRAILER_BYTES;
         let icv_bytes = C::LAYOUT.icv_bytes;
@@ -212,8 +222,8 @@ impl<C: Cipher> Envelope<C> {
             Iv::Random(_) => self.ivs.fill_bytes(iv_place),
         }
         // Nothing fails any more: only now the number is used up.
-        self.sa.sent(sequence);
-        *header_place = esp::header(self.sa.spi, sequence as u32);
+        sa.sent(sequence);
+        *header_place = esp::header(sa.spi, sequence as u32);
         frame.over_mtu |= self.outer.is_over_mtu(total_bytes);
         let place = Place {
             frame: at,
@@ -221,8 +231,7 @@ impl<C: Cipher> Envelope<C> {
             text_len: inner_bytes + tail_bytes,
             header_bytes: esp_bytes(C::LAYOUT),
         };
-        let (spi, numbers) = (self.sa.spi, self.sa.numbers);
-        Ok(job(place, self.sa.nonce(counter), spi, numbers, sequence))
+        Ok(job(place, sa.nonce(counter), sa.spi, sa.numbers, sequence))
     }
 }
 
@@ -302,43 +311,87 @@ impl<C: Cipher> Opener<C> {
         }
     }
 
+    /// The same of at most [`CHUNK`] packets.
     #[inline(always)]
-    fn open_chunk(&mut self, chunk: &mut [Frame<'_>]) {
+    pub(super) fn open_chunk(&mut self, chunk: &mut [Frame<'_>]) {
         let Self { sa, underlay, jobs } = self;
-        let jobs = jobs.fill(chunk, |frame, at| look(sa, *underlay, frame, at));
+        let jobs = jobs.fill(chunk, |frame, at| {
+            let arrived = Arrived::read(*underlay, frame)?;
+            if arrived.spi != sa.spi {
+                return Err(Reason::WrongSpi);
+            }
+            look(sa, arrived, frame, at)
+        });
         sa.cipher.open(chunk, jobs);
         for job in jobs {
-            let Some(frame) = chunk.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
-                continue;
-            };
-            let taken = sa.window.accept(sequence(job));
-            if let Err(reason) = taken.and_then(|()| decapsulate(frame, job)) {
-                frame.drop_as(reason);
+            if let Some(frame) = chunk.get_mut(job.frame as usize) {
+                take(sa, frame, job);
             }
         }
     }
 }
 
-/// Whether a packet is worth opening; changes nothing but its end, where the link padded it.
+/// Takes an opened packet in: the window moves, and what is inside comes out.
 #[inline(always)]
-fn look<C: Cipher>(
+pub(super) fn take<C: Cipher>(sa: &mut InboundSa<C>, frame: &mut Frame<'_>, job: &Job) {
+    if !frame.is_carried() {
+        return;
+    }
+    let taken = sa.window.accept(sequence(job));
+    if let Err(reason) = taken.and_then(|()| decapsulate(frame, job)) {
+        frame.drop_as(reason);
+    }
+}
+
+/// What a packet says of itself before any SA is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Arrived {
+    /// Where the ESP header begins.
+    esp_start: usize,
+    /// Which SA it is for.
+    pub(super) spi: u32,
+    /// The part of the sequence number that is sent.
+    sent: u32,
+}
+
+impl Arrived {
+    /// Reads outer headers and ESP header; changes nothing but the packet's end, where the link
+    /// padded it.
+    #[inline(always)]
+    pub(super) fn read(underlay: Underlay, frame: &mut Frame<'_>) -> Result<Self, Reason> {
+        let outer = underlay.read(frame.bytes(), Reason::NotEsp)?;
+        let link_padding = frame.len() - outer.total_bytes;
+        if link_padding > 0 {
+            frame.pull_back(link_padding);
+        }
+        let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
+        if underlay.ports.is_some() {
+            shares_the_port(packet)?;
+        }
+        let (spi, sent) = esp::parse_header(*packet.first_chunk().ok_or(Reason::Truncated)?);
+        Ok(Self {
+            esp_start: outer.header_bytes,
+            spi,
+            sent,
+        })
+    }
+}
+
+/// Whether a packet of this SA is worth opening.
+#[inline(always)]
+pub(super) fn look<C: Cipher>(
     sa: &InboundSa<C>,
-    underlay: Underlay,
-    frame: &mut Frame<'_>,
+    arrived: Arrived,
+    frame: &Frame<'_>,
     at: u32,
 ) -> Result<Job, Reason> {
-    let outer = underlay.read(frame.bytes(), Reason::NotEsp)?;
-    let link_padding = frame.len() - outer.total_bytes;
-    if link_padding > 0 {
-        frame.pull_back(link_padding);
-    }
-    let packet = frame.bytes().get(outer.header_bytes..).unwrap_or_default();
-    if underlay.ports.is_some() {
-        shares_the_port(packet)?;
-    }
-    let Some((header, rest)) = packet.split_first_chunk::<{ esp::HEADER_BYTES }>() else {
-        return Err(Reason::Truncated);
-    };
+    let Arrived {
+        esp_start,
+        spi,
+        sent,
+    } = arrived;
+    let behind = frame.bytes().get(esp_start + esp::HEADER_BYTES..);
+    let rest = behind.ok_or(Reason::Truncated)?;
     let Some((iv, rest)) = rest.split_at_checked(C::LAYOUT.iv.bytes()) else {
         return Err(Reason::Truncated);
     };
@@ -347,15 +400,11 @@ fn look<C: Cipher>(
     if text_len.wrapping_sub(1) >= rest.len() || !text_len.is_multiple_of(least_alignment::<C>()) {
         return Err(Reason::Truncated);
     }
-    let (spi, sent) = esp::parse_header(*header);
-    if spi != sa.spi {
-        return Err(Reason::WrongSpi);
-    }
     let sequence = sa.sequence(sent)?;
     sa.window.check(sequence)?;
     let place = Place {
         frame: at,
-        text_start: outer.header_bytes + esp_bytes(C::LAYOUT),
+        text_start: esp_start + esp_bytes(C::LAYOUT),
         text_len,
         header_bytes: esp_bytes(C::LAYOUT),
     };

@@ -3,6 +3,8 @@
 pub mod bare;
 mod cases;
 pub mod esp;
+pub mod esp_many;
+pub mod esp_transit;
 pub mod forward;
 mod jobs;
 pub mod overhead;

@@ -17,6 +17,8 @@ use crate::cipher::{
 };
 use crate::path::bare::{self, Bare};
 use crate::path::esp::{Esp, Framing};
+use crate::path::esp_many::EspMany;
+use crate::path::esp_transit::EspTransit;
 use crate::path::{PacketPath, Setup};
 use crate::sa::{Keys, Numbers, SALT_BYTES};
 
@@ -180,9 +182,12 @@ pub(super) fn cases() -> Vec<Case> {
         esps.usual(&mut cases);
         esps.older(&mut cases);
     }
+    more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
+    more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
+    more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
     let bare: Vec<Case> = cases
         .iter()
-        .filter(|case| case.framing == Framing::PLAIN)
+        .filter(|case| case.id.starts_with("esp/"))
         .filter_map(|case| case.alone.map(|alone| alone(case.kind)))
         .collect();
     cases.extend(bare);
@@ -287,6 +292,53 @@ impl Esps {
             }
             (true, _) => (none, "encryption + integrity", &["seal"]),
         }
+    }
+}
+
+/// SAs of a gateway with many clients.
+const SAS: [usize; 4] = [1, 100, 1_000, 10_000];
+
+/// Gateways with many tunnels, and one between two.
+fn more_gateways<C: Cipher + 'static>(cases: &mut Vec<Case>) {
+    let one = PLAIN.sealed::<C>();
+    let words = titled(C::ALGORITHM, C::LIBRARY);
+    let case = |path: &str, title: String, stage| Case {
+        id: leaked(format!("{path}/{}@{}", C::ALGORITHM, C::LIBRARY)),
+        title: leaked(title),
+        stages: Box::leak([one.stages, &[stage]].concat().into_boxed_slice()),
+        step_of: Some(one.id),
+        step: stage,
+        kind: Kind::Variant,
+        describe: |_, _| None,
+        ..one
+    };
+    cases.push(Case {
+        hops: 3,
+        make: |_, setup| {
+            let again = Setup {
+                seed: setup.seed.wrapping_add(1),
+                ..setup.clone()
+            };
+            let keys = [setup, &again].map(|setup| keys(setup, C::KEY_BYTES));
+            let [first, second] = &keys;
+            Ok(Box::new(EspTransit::<C>::new(setup, [first, second])?))
+        },
+        ..case(
+            "esp-transit",
+            format!("Two ESP tunnels and a gateway between them, {words}"),
+            "second gateway",
+        )
+    });
+    for sas in SAS {
+        cases.push(Case {
+            sas,
+            make: |case, setup| Ok(Box::new(EspMany::<C>::new(setup, case.sas)?)),
+            ..case(
+                &format!("esp+{sas}sa"),
+                format!("ESP tunnels of {sas} SAs, found for every packet, {words}"),
+                "SA look-up",
+            )
+        });
     }
 }
 

@@ -62,6 +62,8 @@ pub struct Case {
     pub overhead: Overhead,
     /// How its ESP tunnel is framed, where it is one.
     pub framing: Framing,
+    /// Security associations that its gateways have.
+    pub sas: usize,
     /// What [`Self::open`] calls.
     pub make: Make,
     /// What [`Self::tunnel`] calls.
@@ -104,6 +106,7 @@ pub(in crate::path) const FORWARD: Case = Case {
     hops: 2,
     overhead: Overhead::NONE,
     framing: Framing::PLAIN,
+    sas: 1,
     make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::Default))),
     describe: |_, _| None,
     alone: None,
