@@ -80,6 +80,7 @@ impl Framing {
             alignment,
             trailer: esp::TRAILER_BYTES,
             icv: layout.icv_bytes,
+            ..Overhead::NONE
         }
     }
 }

@@ -8,6 +8,8 @@ pub struct Overhead {
     pub front: usize,
     /// Packet, padding and trailer end on a multiple of this; 1 for no padding. A power of 2.
     pub alignment: usize,
+    /// Padding ends here at the latest, on a multiple or not; what is longer gets none.
+    pub padded_most: usize,
     /// Behind the padding, and sealed with it.
     pub trailer: usize,
     /// Behind all: the ICV.
@@ -19,6 +21,7 @@ impl Overhead {
     pub const NONE: Self = Self {
         front: 0,
         alignment: 1,
+        padded_most: usize::MAX,
         trailer: 0,
         icv: 0,
     };
@@ -39,7 +42,14 @@ impl Overhead {
     /// Octets of padding behind a packet of so many.
     #[inline(always)]
     pub const fn padding_bytes(self, inner_bytes: usize) -> usize {
-        (inner_bytes + self.trailer).wrapping_neg() & (self.alignment - 1)
+        let unpadded_bytes = inner_bytes + self.trailer;
+        let padding_bytes = unpadded_bytes.wrapping_neg() & (self.alignment - 1);
+        let room = self.padded_most.saturating_sub(unpadded_bytes);
+        if padding_bytes < room {
+            padding_bytes
+        } else {
+            room
+        }
     }
 
     /// Octets added to a packet of so many.
