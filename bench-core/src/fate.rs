@@ -43,7 +43,8 @@ reasons! {
     FragmentOrphan = "fragment_orphan",
     /// Head- or tailroom is used up, or the burst is longer than the path was made for.
     NoRoom = "no_room",
-    /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3).
+    /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3); or the
+    /// WireGuard session its last counter (WireGuard paper, 6.2).
     SequenceExhausted = "sequence_exhausted",
     /// Shorter than the headers and trailer of the tunnel need.
     Truncated = "truncated",
@@ -57,6 +58,13 @@ reasons! {
     NotVxlan = "not_vxlan",
     /// The network identifier is another segment's (RFC 7348, 5).
     WrongVni = "wrong_vni",
+    /// The outer packet does not carry WireGuard (UDP port 51820, a message of type 1 to 4).
+    NotWireGuard = "not_wireguard",
+    /// A message of WireGuard's handshake, on the port that data shares with it (WireGuard
+    /// paper, 5.4).
+    HandshakeMessage = "handshake_message",
+    /// No WireGuard session has this receiver index (WireGuard paper, 5.4.6).
+    WrongReceiver = "wrong_receiver",
     /// No SA has this SPI (RFC 4303, 3.4.2).
     WrongSpi = "wrong_spi",
     /// Sequence number already received (RFC 4303, 3.4.3).
@@ -65,6 +73,9 @@ reasons! {
     TooOld = "too_old",
     /// Integrity check value wrong (RFC 4303, 3.4.4).
     BadIcv = "bad_icv",
+    /// A WireGuard message without a packet: it only says that the peer is there (WireGuard
+    /// paper, 6.5).
+    Keepalive = "keepalive",
     /// Padding is not 1, 2, 3, … or longer than the packet (RFC 4303, 2.4).
     BadPadding = "bad_padding",
     /// Next header is neither IPv4 (4) nor IPv6 (41).

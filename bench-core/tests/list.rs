@@ -70,6 +70,8 @@ fn a_step_adds_its_last_stage_to_a_case_above_it() {
     ] {
         assert_eq!(of(path).count(), 3, "{path}");
     }
+    // A framing, and the one cipher by three libraries.
+    assert_eq!(of("wireguard").count(), 1 + 3);
 }
 
 #[test]
@@ -114,6 +116,10 @@ fn no_cipher_is_forgotten() {
                 assert_eq!(alone.hides, C::ENCRYPTS);
                 assert!(find(&format!("esp/{}", name::<C>())).is_some());
                 self.0 += 1;
+                // WireGuard has one cipher.
+                let in_wireguard = find(&format!("wireguard/{}", name::<C>())).is_some();
+                let is_its_cipher = C::ALGORITHM == "chacha20-poly1305";
+                assert_eq!(in_wireguard, is_its_cipher, "{}", name::<C>());
             }
         }
     }
@@ -203,7 +209,9 @@ fn the_seed_decides_what_is_sent() {
             round_trip(case, &setup, &packet).0
         };
         assert_eq!(with(1), with(1), "{}", case.id);
-        let keyed = case.id.starts_with("esp") || case.library.is_some();
+        // The framing alone shows an SPI or a receiver index.
+        let indexed = case.id.starts_with("esp") || case.id.starts_with("wireguard/");
+        let keyed = indexed || case.library.is_some();
         assert_eq!(with(1) != with(2), keyed, "{}", case.id);
     }
 }

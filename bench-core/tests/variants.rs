@@ -47,7 +47,8 @@ fn received(case: &Case, packet: &[u8]) -> (Fate, Vec<u8>) {
 #[test]
 fn bytes_added_are_those_of_the_standards() {
     // RFC 791: 20; RFC 8200: 40; RFC 768: 8; RFC 4303 and RFC 4106: 8 + 8 in front, 2 + 16
-    // behind; RFC 7348: 8, and 14 of Ethernet.
+    // behind; RFC 7348: 8, and 14 of Ethernet. WireGuard paper, 5.4.6: 16 in front, 16 behind,
+    // padded to 16 but not beyond the tunnel's MTU.
     for (id, inner, added) in [
         ("vxlan", 64, 50),
         ("vxlan", 1450, 50),
@@ -59,6 +60,14 @@ fn bytes_added_are_those_of_the_standards() {
         ("esp+esn/none", 66, 20 + 16 + 18),
         ("esp+pad16/none", 62, 20 + 16 + 18),
         ("esp+pad16/none", 63, 20 + 16 + 18 + 15),
+        ("wireguard/none", 64, 20 + 8 + 16 + 16),
+        ("wireguard/none", 65, 20 + 8 + 16 + 16 + 15),
+        ("wireguard/none", 1408, 60),
+        ("wireguard/none", 1409, 60 + 11),
+        ("wireguard/none", 1419, 60 + 1),
+        ("wireguard/none", 1420, 60),
+        ("wireguard/none", 1421, 60),
+        ("wireguard/none", 1500, 60),
     ] {
         assert_eq!(case(id).overhead.added_bytes(inner), added, "{id} {inner}");
     }

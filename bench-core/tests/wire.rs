@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use tunneltax_core::fate::Reason;
 use tunneltax_core::wire::checksum::{fold, replace_word, sum};
 use tunneltax_core::wire::ipv4::{self, OuterTemplate};
-use tunneltax_core::wire::{Fragment, ipv6, protocol, traffic_class};
+use tunneltax_core::wire::{Fragment, ipv6, protocol, total_bytes, traffic_class};
 
 /// RFC 1624, 4: the case that equation 1 of RFC 1141 gets wrong (0xffff).
 #[test]
@@ -223,4 +223,22 @@ fn the_walk_ends_at_esp_at_later_fragments_and_at_its_bound() {
         walk(&[protocol::UDP, 1, 0, 0, 0, 0, 0, 0]),
         Err(Reason::MalformedHeader)
     );
+}
+
+#[test]
+fn a_packet_says_how_long_it_is() {
+    let four = |total: u16| {
+        let [high, low] = total.to_be_bytes();
+        total_bytes(&[0x45, 0, high, low, 0xff, 0xff])
+    };
+    assert_eq!([four(20), four(1500)], [Some(20), Some(1500)]);
+    assert_eq!([four(0), four(19)], [None, None], "less than a header");
+    let six = |payload: [u8; 2]| total_bytes(&[0x60, 0, 0xff, 0xff, payload[0], payload[1]]);
+    assert_eq!([six([0, 0]), six([4, 0])], [Some(40), Some(40 + 1024)]);
+    assert_eq!(
+        total_bytes(&[0x45, 0, 0, 20, 0]),
+        None,
+        "ends before it says so"
+    );
+    assert_eq!(total_bytes(&[0x55, 0, 0, 20, 0, 0]), None, "neither");
 }

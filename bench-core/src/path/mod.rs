@@ -10,6 +10,7 @@ mod jobs;
 pub mod overhead;
 pub mod underlay;
 pub mod vxlan;
+pub mod wireguard;
 
 pub use cases::{Case, CaseError, Kind, Make, Tunnel, cases, find, keys};
 pub use forward::expected_after as reference;

@@ -10,6 +10,7 @@ pub mod ipv6;
 pub mod traffic_class;
 pub mod udp;
 pub mod vxlan;
+pub mod wireguard;
 
 /// IP protocol numbers that something here acts on (IANA, Assigned Internet Protocol Numbers).
 pub mod protocol {
@@ -53,6 +54,20 @@ pub mod protocol {
 #[inline(always)]
 pub fn version(packet: &[u8]) -> Option<u8> {
     packet.first().map(|octet| octet >> 4)
+}
+
+/// Octets of an IPv4 or IPv6 packet by its own account (RFC 791, 3.1; RFC 8200, 3); `None` where
+/// it is neither, ends before it says so, or says less than a header.
+#[inline(always)]
+pub fn total_bytes(packet: &[u8]) -> Option<usize> {
+    let &[first, _, t0, t1, p0, p1, ..] = packet else {
+        return None;
+    };
+    match first >> 4 {
+        4 => Some(usize::from(u16::from_be_bytes([t0, t1]))).filter(|&b| b >= ipv4::HEADER_BYTES),
+        6 => Some(ipv6::HEADER_BYTES + usize::from(u16::from_be_bytes([p0, p1]))),
+        _ => None,
+    }
 }
 
 /// Which part of a datagram a packet carries. The number is the datagram's identification.

@@ -57,6 +57,16 @@ pub fn set(packet: &mut [u8], traffic_class: u8) -> bool {
     }
 }
 
+/// The ECN field of a fresh outer header, as tunnels of RFC 3168, 9.1.1 write it: the inner one,
+/// and ECT(0) where that is CE.
+#[inline(always)]
+pub const fn encapsulated_ecn(inner: u8) -> u8 {
+    match inner {
+        CE => ECT_0,
+        inner => inner,
+    }
+}
+
 /// The ECN field of a packet that leaves a tunnel (RFC 6040, 4.2, figure 4); `None` where it
 /// must be dropped: congestion was marked on a packet that cannot carry the mark.
 #[inline]

@@ -17,6 +17,7 @@ use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
 use super::vxlan;
+use super::wireguard;
 use super::{PacketPath, Setup};
 use crate::cipher::KeyLength;
 
@@ -130,6 +131,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut cases = FORWARDS.to_vec();
     cases.extend(vxlan::CASES);
     cases.extend(esp::cases());
+    cases.extend(wireguard::CASES);
     cases.sort_by_key(|case| case.kind);
     cases
 });
