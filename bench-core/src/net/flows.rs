@@ -1,9 +1,6 @@
-//! Flow table: which flows a security group has already allowed. Of fixed size.
+//! Flows: what a packet belongs to, and the keys that flows and fragments are found by.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
-
-/// Most flows that a gateway of a measured case tracks, in each of both families.
-pub const FLOWS_MAX: usize = 1 << 15;
 
 /// Addresses of one family, as a flow is told by them.
 pub trait Address: Copy + Ord + std::fmt::Debug {
@@ -144,87 +141,4 @@ fn words(first: u128, second: u128, rest: u64) -> [u64; 5] {
         second as u64,
         rest | IN_USE,
     ]
-}
-
-/// Set of flows: open addressing, at most half full, no removal, no growth.
-///
-/// There is no clock in a replay, so nothing ages. A flow that finds the table full is not
-/// remembered: the rules judge each of its packets anew.
-pub struct FlowTable<K> {
-    slots: Vec<K>,
-    /// Slots minus 1; their number is a power of two.
-    mask: usize,
-    used: usize,
-    capacity: usize,
-    seed: u64,
-}
-
-impl<K: Key> FlowTable<K> {
-    /// An empty table for `capacity` flows. The memory is written once here, so that the
-    /// operating system has it at hand before the clock starts.
-    pub fn new(capacity: usize, seed: u64) -> Self {
-        let count = (capacity * 2).next_power_of_two().max(2);
-        let mut slots = vec![K::EMPTY; count];
-        // Fresh zeroes are memory that nobody has provided yet: they must be written.
-        slots.fill(std::hint::black_box(K::EMPTY));
-        Self {
-            slots,
-            mask: count - 1,
-            used: 0,
-            capacity,
-            seed,
-        }
-    }
-
-    /// True where the flow was inserted.
-    #[inline(always)]
-    pub fn contains(&self, key: &K) -> bool {
-        self.find(key).is_ok()
-    }
-
-    /// Remembers a flow. False where the table is full.
-    pub fn insert(&mut self, key: K) -> bool {
-        match self.find(&key) {
-            Ok(()) => true,
-            Err(free) if self.used < self.capacity => {
-                let slot = self.slots.get_mut(free);
-                self.used += usize::from(slot.is_some());
-                slot.map(|slot| *slot = key).is_some()
-            }
-            Err(_) => false,
-        }
-    }
-
-    /// Flows that are remembered.
-    pub fn len(&self) -> usize {
-        self.used
-    }
-
-    /// True where none is.
-    pub fn is_empty(&self) -> bool {
-        self.used == 0
-    }
-
-    /// Whether the key is there; where not, the free slot that it would take. Half of the slots
-    /// are free, so the search ends.
-    #[inline(always)]
-    fn find(&self, key: &K) -> Result<(), usize> {
-        let mut at = self.home(key);
-        while let Some(slot) = self.slots.get(at) {
-            if slot == key {
-                return Ok(());
-            }
-            if *slot == K::EMPTY {
-                break;
-            }
-            at = (at + 1) & self.mask;
-        }
-        Err(at)
-    }
-
-    #[inline(always)]
-    fn home(&self, key: &K) -> usize {
-        // The upper half: the product's lower bits know the factors' lower bits only.
-        (key.hash(self.seed) >> 32) as usize & self.mask
-    }
 }

@@ -1,7 +1,10 @@
 //! What a gateway knows about the network: routes, and the group of rules that guards it.
 
+mod classifier;
+pub mod flow_table;
 pub mod flows;
 pub mod fragments;
 pub mod routes;
+pub mod rule_sets;
 pub mod rules;
 pub mod security_group;

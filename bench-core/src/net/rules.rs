@@ -1,18 +1,13 @@
-//! Rules of a security group: what they match, in which order, and the default ones.
+//! Rules of a security group: what they match, and in which order.
 
 use std::ops::RangeInclusive;
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-
-use super::flows::Flow;
-use crate::wire::protocol::{TCP, UDP};
+use ipnet::IpNet;
 
 /// Priorities that a rule may have; the lowest is asked first.
 pub const PRIORITIES: RangeInclusive<u16> = 100..=4096;
 /// Every port, and what has none.
 pub const ANY_PORT: RangeInclusive<u16> = 0..=u16::MAX;
-/// Rules of the default group that a new flow of either family walks.
-pub const DEFAULT_RULES: u16 = 20;
 
 /// What a rule does with a flow that it matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,74 +51,6 @@ pub enum RuleError {
     MixedFamilies(u16),
 }
 
-/// A rule as one family sees it: prefixes as value and mask.
-#[derive(Clone, Debug)]
-pub(super) struct Compiled<A> {
-    protocol: Option<u8>,
-    source: (A, A),
-    destination: (A, A),
-    source_ports: RangeInclusive<u16>,
-    destination_ports: RangeInclusive<u16>,
-    action: Action,
-}
-
-/// Addresses that a rule can be compiled for.
-pub(super) trait RuleAddress: Copy + Eq + std::ops::BitAnd<Output = Self> + 'static {
-    /// Value and mask of what `net` says about this family; `None` where it is of the other.
-    fn value_and_mask(net: Option<IpNet>) -> Option<(Self, Self)>;
-}
-
-impl RuleAddress for u32 {
-    fn value_and_mask(net: Option<IpNet>) -> Option<(Self, Self)> {
-        match net {
-            None => Some((0, 0)),
-            Some(IpNet::V4(net)) => Some((net.network().to_bits(), net.netmask().to_bits())),
-            Some(IpNet::V6(_)) => None,
-        }
-    }
-}
-
-impl RuleAddress for u128 {
-    fn value_and_mask(net: Option<IpNet>) -> Option<(Self, Self)> {
-        match net {
-            None => Some((0, 0)),
-            Some(IpNet::V6(net)) => Some((net.network().to_bits(), net.netmask().to_bits())),
-            Some(IpNet::V4(_)) => None,
-        }
-    }
-}
-
-impl<A: RuleAddress> Compiled<A> {
-    /// The rule for this family; `None` where it can match nothing of it.
-    pub(super) fn new(rule: &Rule) -> Option<Self> {
-        Some(Self {
-            protocol: rule.protocol,
-            source: A::value_and_mask(rule.source)?,
-            destination: A::value_and_mask(rule.destination)?,
-            source_ports: rule.source_ports.clone(),
-            destination_ports: rule.destination_ports.clone(),
-            action: rule.action,
-        })
-    }
-
-    fn matches(&self, flow: &Flow<A>) -> bool {
-        self.protocol
-            .is_none_or(|protocol| protocol == flow.protocol)
-            && self.destination_ports.contains(&flow.destination_port)
-            && self.source_ports.contains(&flow.source_port)
-            && flow.destination & self.destination.1 == self.destination.0
-            && flow.source & self.source.1 == self.source.0
-    }
-}
-
-/// The verdict of the first rule that matches; a flow that none matches is allowed.
-pub(super) fn first_match<A: RuleAddress>(rules: &[Compiled<A>], flow: &Flow<A>) -> Action {
-    rules
-        .iter()
-        .find(|rule| rule.matches(flow))
-        .map_or(Action::Allow, |rule| rule.action)
-}
-
 /// Rules in the order in which they are asked.
 pub(super) fn in_order(mut rules: Vec<Rule>) -> Result<Vec<Rule>, RuleError> {
     rules.sort_by_key(|rule| rule.priority);
@@ -143,45 +70,5 @@ pub(super) fn in_order(mut rules: Vec<Rule>) -> Result<Vec<Rule>, RuleError> {
     {
         Some(pair) => Err(RuleError::SamePriority(pair[0].priority)),
         None => Ok(rules),
-    }
-}
-
-/// The rules of the default group: for each family [`DEFAULT_RULES`] that deny nothing but what
-/// no host may send, so that they cost a new flow their walk and drop nothing of a capture.
-///
-/// Sources are in `240.0.0.0/4` (reserved: RFC 1112, 4) and `100::/64` (discard-only: RFC 6666).
-/// Half of the rules name TCP or UDP and a range of ports that is in use, so that the match
-/// is not decided by the first field alone.
-pub(super) fn default_rules() -> Vec<Rule> {
-    (0..DEFAULT_RULES)
-        .flat_map(|i| [rule_v4(i), rule_v6(i)])
-        .collect()
-}
-
-fn rule_v4(i: u16) -> Rule {
-    let source = Ipv4Net::new_assert([240 + (i % 16) as u8, 0, 0, 0].into(), 8);
-    rule(i, 100 + 100 * i, source.into())
-}
-
-fn rule_v6(i: u16) -> Rule {
-    let source = Ipv6Net::new_assert([0x100, 0, 0, 0, i, 0, 0, 0].into(), 80);
-    rule(i, 150 + 100 * i, source.into())
-}
-
-fn rule(i: u16, priority: u16, source: IpNet) -> Rule {
-    let (protocol, destination_ports) = match i % 4 {
-        0 => (Some(TCP), 0..=u16::MAX),
-        1 => (Some(UDP), 1024..=u16::MAX),
-        2 => (None, 0..=1023),
-        _ => (None, ANY_PORT),
-    };
-    Rule {
-        priority,
-        protocol,
-        source: Some(source),
-        source_ports: ANY_PORT,
-        destination: None,
-        destination_ports,
-        action: Action::Deny,
     }
 }

@@ -4,12 +4,17 @@
 //! other is judged by the rules: lowest priority first, the first that matches decides, and
 //! what none matches is allowed. A denied flow is not remembered, so that its other direction
 //! keeps its own verdict. Fragments get the verdict of their datagram's first one.
+//!
+//! Rules that are changed hold for new flows only: what was allowed goes on until it has been
+//! idle for too long (Azure documentation, network security groups, 2025-07-15). Time is what
+//! the owner says it is ([`SecurityGroup::advance`]).
 
-use super::flows::{Address, FLOWS_MAX, Flow, FlowTable};
+use super::classifier::{Classifier, RuleAddress};
+use super::flow_table::{FLOWS_MAX, FlowTable};
+use super::flows::{Address, Flow};
 use super::fragments::FragmentTable;
-use super::rules::{
-    Action, Compiled, Rule, RuleAddress, RuleError, default_rules, first_match, in_order,
-};
+use super::rule_sets::{default_rules, last_of};
+use super::rules::{Action, Rule, RuleError, in_order};
 use crate::fate::Reason;
 use crate::wire::Fragment;
 
@@ -17,6 +22,7 @@ use crate::wire::Fragment;
 pub struct SecurityGroup {
     v4: Family<u32>,
     v6: Family<u128>,
+    now_us: u64,
 }
 
 impl SecurityGroup {
@@ -31,33 +37,75 @@ impl SecurityGroup {
         Self::of_ordered(&default_rules(), flows.min(FLOWS_MAX), seed)
     }
 
+    /// A group whose last rule allows everything, and whose others, `rules` in all for each
+    /// family, match no ordinary flow ([`last_of`]). Room for flows as in
+    /// [`Self::default_group`].
+    pub fn last_of(rules: u16, flows: usize, seed: u64) -> Self {
+        Self::of_ordered(&last_of(rules, seed), flows.min(FLOWS_MAX), seed)
+    }
+
     fn of_ordered(rules: &[Rule], flows: usize, seed: u64) -> Self {
         Self {
             v4: Family::new(rules, flows, seed),
             v6: Family::new(rules, flows, seed),
+            now_us: 0,
         }
+    }
+
+    /// The same, with flows that expire: a packet that comes so long after the last one of its
+    /// flow, or later, is a first one again.
+    #[must_use]
+    pub fn with_idle_timeout(mut self, idle_timeout_us: u64) -> Self {
+        self.v4.flows = self.v4.flows.with_idle_timeout(idle_timeout_us);
+        self.v6.flows = self.v6.flows.with_idle_timeout(idle_timeout_us);
+        self
+    }
+
+    /// Lets time pass: this is the only clock that flows age by.
+    #[inline(always)]
+    pub fn advance(&mut self, by_us: u64) {
+        self.now_us += by_us;
+    }
+
+    /// Changes the rules, for flows that are new from now on. Compiles them: not for the timed
+    /// loop. On error the old ones stay.
+    pub fn replace_rules(&mut self, rules: Vec<Rule>) -> Result<(), RuleError> {
+        let rules = in_order(rules)?;
+        self.v4.rules = Classifier::new(&rules);
+        self.v6.rules = Classifier::new(&rules);
+        Ok(())
     }
 
     /// Judges an IPv4 packet. The ports of a later fragment are not looked at.
     #[inline(always)]
     pub fn judge_v4(&mut self, flow: &Flow<u32>, fragment: Fragment) -> Result<(), Reason> {
-        self.v4.judge(flow, fragment)
+        self.v4.judge(flow, fragment, self.now_us)
     }
 
     /// Judges an IPv6 packet. The ports of a later fragment are not looked at.
     #[inline(always)]
     pub fn judge_v6(&mut self, flow: &Flow<u128>, fragment: Fragment) -> Result<(), Reason> {
-        self.v6.judge(flow, fragment)
+        self.v6.judge(flow, fragment, self.now_us)
     }
 
-    /// Flows that are remembered, IPv4 and IPv6.
+    /// Remembers an IPv4 flow as if the rules had allowed it. False where there is no room.
+    pub fn remember_v4(&mut self, flow: &Flow<u32>) -> bool {
+        self.v4.flows.insert(u32::flow_key(flow), self.now_us)
+    }
+
+    /// Remembers an IPv6 flow as if the rules had allowed it. False where there is no room.
+    pub fn remember_v6(&mut self, flow: &Flow<u128>) -> bool {
+        self.v6.flows.insert(u128::flow_key(flow), self.now_us)
+    }
+
+    /// Flows that are remembered or have expired and keep their place, IPv4 and IPv6.
     pub fn flows(&self) -> (usize, usize) {
         (self.v4.flows.len(), self.v6.flows.len())
     }
 }
 
 struct Family<A: Address> {
-    rules: Vec<Compiled<A>>,
+    rules: Classifier<A>,
     flows: FlowTable<A::Key>,
     fragments: FragmentTable<A::Key>,
 }
@@ -65,31 +113,31 @@ struct Family<A: Address> {
 impl<A: Address + RuleAddress> Family<A> {
     fn new(rules: &[Rule], flows: usize, seed: u64) -> Self {
         Self {
-            rules: rules.iter().filter_map(Compiled::new).collect(),
+            rules: Classifier::new(rules),
             flows: FlowTable::new(flows, seed),
             fragments: FragmentTable::new(seed),
         }
     }
 
     #[inline(always)]
-    fn judge(&mut self, flow: &Flow<A>, fragment: Fragment) -> Result<(), Reason> {
+    fn judge(&mut self, flow: &Flow<A>, fragment: Fragment, now_us: u64) -> Result<(), Reason> {
         if fragment != Fragment::Whole {
-            return self.judge_fragment(flow, fragment);
+            return self.judge_fragment(flow, fragment, now_us);
         }
         let key = A::flow_key(flow);
-        if self.flows.contains(&key) {
+        if self.flows.is_established(&key, now_us) {
             return Ok(());
         }
-        self.judge_new(flow, key)
+        self.judge_new(flow, key, now_us)
     }
 
     /// Asks the rules, and remembers what they allow.
     #[cold]
     #[inline(never)]
-    fn judge_new(&mut self, flow: &Flow<A>, key: A::Key) -> Result<(), Reason> {
-        match first_match(&self.rules, flow) {
+    fn judge_new(&mut self, flow: &Flow<A>, key: A::Key, now_us: u64) -> Result<(), Reason> {
+        match self.rules.first_match(flow) {
             Action::Allow => {
-                self.flows.insert(key);
+                self.flows.insert(key, now_us);
                 Ok(())
             }
             Action::Deny => Err(Reason::Denied),
@@ -98,11 +146,16 @@ impl<A: Address + RuleAddress> Family<A> {
 
     #[cold]
     #[inline(never)]
-    fn judge_fragment(&mut self, flow: &Flow<A>, fragment: Fragment) -> Result<(), Reason> {
+    fn judge_fragment(
+        &mut self,
+        flow: &Flow<A>,
+        fragment: Fragment,
+        now_us: u64,
+    ) -> Result<(), Reason> {
         match fragment {
-            Fragment::Whole => self.judge(flow, fragment),
+            Fragment::Whole => self.judge(flow, fragment, now_us),
             Fragment::First(identification) => {
-                let verdict = self.judge(flow, Fragment::Whole);
+                let verdict = self.judge(flow, Fragment::Whole, now_us);
                 let datagram = A::datagram_key(flow, identification);
                 self.fragments.insert(datagram, verdict.is_ok());
                 verdict

@@ -18,7 +18,7 @@ pub use forward::expected_after as reference;
 use std::sync::Arc;
 
 use crate::frame::Frame;
-use crate::net::flows::FLOWS_MAX;
+use crate::net::flow_table::FLOWS_MAX;
 use crate::net::routes::Routes;
 use crate::sa::Keys;
 
