@@ -1,11 +1,15 @@
 //! Longest prefix match against a walk over all prefixes.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use ipnet::{Ipv4Net, Ipv6Net};
 use proptest::prelude::*;
-use tunneltax_core::net::routes::{NEIGHBOURS, Routes, SEEDED_PREFIXES, seeded_prefixes};
+use tunneltax_core::net::route_tables::RouteTables;
+use tunneltax_core::net::routes::{
+    NEIGHBOURS, Routes, SEEDED_PREFIXES, seeded_prefixes, spread_prefixes,
+};
 
 fn naive_v4(routes: &[(Ipv4Net, u32)], address: u32) -> Option<u32> {
     let address = Ipv4Addr::from_bits(address);
@@ -134,4 +138,46 @@ fn without_a_default_route_some_addresses_have_none() {
     assert_eq!(routes.next_hop_v4(0x0a01_0203), Some(3));
     assert_eq!(routes.next_hop_v4(0x0b01_0203), None);
     assert_eq!(routes.next_hop_v6(1), None);
+}
+
+/// Tables of other sizes: as many prefixes as asked for, half of them in the benchmark networks.
+#[test]
+fn spread_tables_are_as_described_and_right() {
+    let block: Ipv4Net = "198.18.0.0/15".parse().unwrap();
+    let in_benchmark = |net: &Ipv4Net| block.contains(net);
+    for (routes, seed) in [(1, 1), (400, 2), (4000, 3)] {
+        let (v4, v6) = spread_prefixes(routes - 1, seed);
+        assert_eq!((v4.len(), v6.len()), (routes, routes));
+        assert_eq!((v4[0].0.prefix_len(), v6[0].0.prefix_len()), (0, 0));
+        assert_eq!((v4[0].1, v6[0].1), (0, 0));
+        let distinct: HashSet<_> = v4.iter().map(|(net, _)| net).collect();
+        assert_eq!(distinct.len(), routes);
+        let benchmark = v4.iter().filter(|(net, _)| in_benchmark(net)).count();
+        assert!((routes * 4 / 10..=routes * 6 / 10).contains(&benchmark) || routes == 1);
+        let table = RouteTables::new(seed).of(routes);
+        for (net, _) in v4.iter().step_by(7) {
+            for address in [net.network(), net.broadcast()].map(Ipv4Addr::to_bits) {
+                assert_eq!(table.next_hop_v4(address), naive_v4(&v4, address), "{net}");
+            }
+        }
+        for (net, _) in v6.iter().step_by(7) {
+            for address in [net.network(), net.broadcast()].map(Ipv6Addr::to_bits) {
+                assert_eq!(table.next_hop_v6(address), naive_v6(&v6, address), "{net}");
+            }
+        }
+        // What generated packets go to is spread over them.
+        let hops: HashSet<_> = (0..1000)
+            .map(|i| table.next_hop_v4(0xc613_0000 + i * 65))
+            .collect();
+        assert!(
+            hops.len()
+                >= if routes == 1 {
+                    1
+                } else {
+                    NEIGHBOURS as usize - 1
+                }
+        );
+    }
+    let tables = RouteTables::new(1);
+    assert!(Arc::ptr_eq(&tables.of(400), &tables.of(400)));
 }

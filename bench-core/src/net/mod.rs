@@ -4,6 +4,7 @@ mod classifier;
 pub mod flow_table;
 pub mod flows;
 pub mod fragments;
+pub mod route_tables;
 pub mod routes;
 pub mod rule_sets;
 pub mod rules;

@@ -1,5 +1,7 @@
 //! Route table: longest prefix match (RFC 1812, 5.2.4.3) to the index of a neighbour.
 
+use std::collections::HashSet;
+use std::hash::Hash;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -110,28 +112,62 @@ fn cut(net: Ipv4Net, neighbour: u32, routes: &[Route<Ipv4Net>], pieces: &mut Vec
 /// so that captures taken there meet more than the default route.
 pub fn seeded_prefixes(seed: u64) -> (Vec<Route<Ipv4Net>>, Vec<Route<Ipv6Net>>) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let v4 = distinct(Ipv4Net::default(), || random_v4(&mut random));
-    let v6 = distinct(Ipv6Net::default(), || random_v6(&mut random));
-    let mut neighbours = ChaCha8Rng::seed_from_u64(!seed);
-    let mut neighbour = || neighbours.random_range(1..NEIGHBOURS);
-    let v4 = v4.into_iter().enumerate();
-    let v6 = v6.into_iter().enumerate();
-    (
-        v4.map(|(i, net)| (net, if i == 0 { 0 } else { neighbour() }))
-            .collect(),
-        v6.map(|(i, net)| (net, if i == 0 { 0 } else { neighbour() }))
-            .collect(),
-    )
+    let v4 = distinct(SEEDED_PREFIXES, || random_v4(&mut random));
+    let v6 = distinct(SEEDED_PREFIXES, || random_v6(&mut random));
+    with_neighbours(v4, v6, seed)
 }
 
-/// `first` and [`SEEDED_PREFIXES`] more, no two equal.
-fn distinct<N: PartialEq>(first: N, mut draw: impl FnMut() -> Option<N>) -> Vec<N> {
-    let mut nets = vec![first];
-    while nets.len() <= SEEDED_PREFIXES {
-        match draw() {
-            Some(net) if !nets.contains(&net) => nets.push(net),
-            _ => {}
+/// A default route and `prefixes` more in each family, the default route first; the same seed
+/// gives the same prefixes.
+///
+/// Half of them lie where generated packets go to ([`crate::synth`]): in the benchmark networks
+/// `198.18.0.0/15` (RFC 2544, C.2.2) and `2001:2:0:2::/112` (of RFC 5180, 8). The others are as
+/// in [`seeded_prefixes`].
+pub fn spread_prefixes(prefixes: usize, seed: u64) -> (Vec<Route<Ipv4Net>>, Vec<Route<Ipv6Net>>) {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    let v4 = distinct(prefixes, || {
+        if random.random() {
+            return random_v4(&mut random);
         }
+        let bits = 0xc612_0000 | random.next_u32() >> 15;
+        net_v4(bits, random.random_range(20..=32))
+    });
+    let v6 = distinct(prefixes, || {
+        if random.random() {
+            return random_v6(&mut random);
+        }
+        let bits = 0x2001_0002_0000_0002 << 64 | u128::from(random.next_u32() >> 16);
+        net_v6(bits, random.random_range(116..=128))
+    });
+    with_neighbours(v4, v6, seed)
+}
+
+/// Draws a neighbour for every prefix; the first of each family leads to number 0.
+fn with_neighbours(
+    v4: Vec<Ipv4Net>,
+    v6: Vec<Ipv6Net>,
+    seed: u64,
+) -> (Vec<Route<Ipv4Net>>, Vec<Route<Ipv6Net>>) {
+    let mut neighbours = ChaCha8Rng::seed_from_u64(!seed);
+    let mut neighbour = |i| match i {
+        0 => 0,
+        _ => neighbours.random_range(1..NEIGHBOURS),
+    };
+    let v4 = v4.into_iter().enumerate();
+    let v4 = v4.map(|(i, net)| (net, neighbour(i))).collect();
+    let v6 = v6.into_iter().enumerate();
+    (v4, v6.map(|(i, net)| (net, neighbour(i))).collect())
+}
+
+/// The prefix of length 0 and so many more, no two equal.
+fn distinct<N: Copy + Default + Eq + Hash>(
+    prefixes: usize,
+    mut draw: impl FnMut() -> Option<N>,
+) -> Vec<N> {
+    let mut nets = vec![N::default()];
+    let mut known = HashSet::from([N::default()]);
+    while nets.len() <= prefixes {
+        nets.extend(draw().filter(|net| known.insert(*net)));
     }
     nets
 }
@@ -150,9 +186,12 @@ fn random_v4(random: &mut ChaCha8Rng) -> Option<Ipv4Net> {
         1 => random.random_range(25..=32),
         _ => random.random_range(16..=24),
     };
-    Ipv4Net::new(Ipv4Addr::from_bits(bits), length)
-        .ok()
-        .map(|net| net.trunc())
+    net_v4(bits, length)
+}
+
+fn net_v4(bits: u32, length: u8) -> Option<Ipv4Net> {
+    let net = Ipv4Net::new(Ipv4Addr::from_bits(bits), length);
+    net.ok().map(|net| net.trunc())
 }
 
 /// Lengths 16 to 128, most of them 32 to 64.
@@ -167,7 +206,10 @@ fn random_v6(random: &mut ChaCha8Rng) -> Option<Ipv6Net> {
         1 => random.random_range(65..=128),
         _ => random.random_range(32..=64),
     };
-    Ipv6Net::new(Ipv6Addr::from_bits(bits), length)
-        .ok()
-        .map(|net| net.trunc())
+    net_v6(bits, length)
+}
+
+fn net_v6(bits: u128, length: u8) -> Option<Ipv6Net> {
+    let net = Ipv6Net::new(Ipv6Addr::from_bits(bits), length);
+    net.ok().map(|net| net.trunc())
 }

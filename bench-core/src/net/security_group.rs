@@ -98,6 +98,12 @@ impl SecurityGroup {
         self.v6.flows.insert(u128::flow_key(flow), self.now_us)
     }
 
+    /// Packets that the rules were asked about: all but those of established flows and later
+    /// fragments.
+    pub fn asked(&self) -> u64 {
+        self.v4.asked + self.v6.asked
+    }
+
     /// Flows that are remembered or have expired and keep their place, IPv4 and IPv6.
     pub fn flows(&self) -> (usize, usize) {
         (self.v4.flows.len(), self.v6.flows.len())
@@ -108,6 +114,8 @@ struct Family<A: Address> {
     rules: Classifier<A>,
     flows: FlowTable<A::Key>,
     fragments: FragmentTable<A::Key>,
+    /// Packets that the rules were asked about.
+    asked: u64,
 }
 
 impl<A: Address + RuleAddress> Family<A> {
@@ -116,6 +124,7 @@ impl<A: Address + RuleAddress> Family<A> {
             rules: Classifier::new(rules),
             flows: FlowTable::new(flows, seed),
             fragments: FragmentTable::new(seed),
+            asked: 0,
         }
     }
 
@@ -135,6 +144,7 @@ impl<A: Address + RuleAddress> Family<A> {
     #[cold]
     #[inline(never)]
     fn judge_new(&mut self, flow: &Flow<A>, key: A::Key, now_us: u64) -> Result<(), Reason> {
+        self.asked += 1;
         match self.rules.first_match(flow) {
             Action::Allow => {
                 self.flows.insert(key, now_us);

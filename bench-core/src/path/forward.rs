@@ -52,6 +52,19 @@ impl Forwarder {
         }
     }
 
+    /// The security group, where there is one.
+    pub fn group(&self) -> Option<&SecurityGroup> {
+        self.group.as_ref()
+    }
+
+    /// Lets time pass for the flow table ([`SecurityGroup::advance`]).
+    #[inline(always)]
+    pub fn advance(&mut self, by_us: u64) {
+        if let Some(group) = &mut self.group {
+            group.advance(by_us);
+        }
+    }
+
     /// Forwards one packet, in place, and notes the neighbour in [`Frame::next_hop`]. Octets
     /// behind the packet's own length are cut off. A packet that is refused keeps its bytes,
     /// and the caller drops it.
@@ -176,17 +189,19 @@ fn flow_v6(
 
 /// Two gateways and a bare wire between them: the case that every tunnel is compared with.
 pub struct Forward {
-    near: Forwarder,
-    far: Forwarder,
+    pub(super) near: Forwarder,
+    pub(super) far: Forwarder,
 }
 
 impl Forward {
     /// Both gateways, each with routes, rules and flow table of its own.
     pub fn new(setup: &Setup, rules: Rules) -> Self {
-        Self {
-            near: Forwarder::new(setup, rules),
-            far: Forwarder::new(setup, rules),
-        }
+        Self::between(Forwarder::new(setup, rules), Forwarder::new(setup, rules))
+    }
+
+    /// These gateways.
+    pub fn between(near: Forwarder, far: Forwarder) -> Self {
+        Self { near, far }
     }
 }
 

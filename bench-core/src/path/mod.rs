@@ -2,6 +2,7 @@
 
 pub mod bare;
 mod cases;
+mod controls;
 pub mod esp;
 pub mod esp_many;
 pub mod esp_transit;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use crate::frame::Frame;
 use crate::net::flow_table::FLOWS_MAX;
+use crate::net::route_tables::RouteTables;
 use crate::net::routes::Routes;
 use crate::sa::Keys;
 
@@ -40,6 +42,8 @@ pub struct Setup {
     pub seed: u64,
     /// What every gateway routes by; shared, since making a table takes milliseconds.
     pub routes: Arc<Routes>,
+    /// What the gateways of cases with tables of another size route by.
+    pub route_tables: Arc<RouteTables>,
     /// Largest outer packet that does not count as [`Frame::over_mtu`].
     pub outer_mtu: usize,
     /// Size of the anti-replay window, in packets.
@@ -79,6 +83,7 @@ impl Default for Setup {
         Self {
             seed: 1,
             routes: Arc::new(Routes::seeded(1)),
+            route_tables: Arc::new(RouteTables::new(1)),
             outer_mtu: 1500,
             replay_window: 64,
             burst: 32,

@@ -29,9 +29,14 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
         (Kind::Yardstick, "Yardsticks (with --full, or by name)"),
     ] {
         writeln!(text, "{title}")?;
+        let mut shown: &[&str] = &[];
         for case in cases().filter(|c| c.kind == kind) {
-            writeln!(text, "  {:<46} {}", case.id, case.title)?;
-            writeln!(text, "  {:<46}   {}", "", case.stages.join(" → "))?;
+            // Stages stand above all cases that go through them.
+            if case.stages != shown {
+                writeln!(text, "  {}", case.stages.join(" → "))?;
+                shown = case.stages;
+            }
+            writeln!(text, "    {:<46} {}", case.id, case.title)?;
         }
         writeln!(text)?;
     }

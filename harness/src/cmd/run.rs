@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
+use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Kind, Setup};
 use tunneltax_core::synth::Mix;
@@ -97,6 +98,7 @@ pub fn setup(selection: &Selection) -> Setup {
     Setup {
         seed: selection.seed,
         routes: Arc::new(Routes::seeded(selection.seed)),
+        route_tables: Arc::new(RouteTables::new(selection.seed)),
         replay_window: selection.replay_window,
         burst: usize::from(selection.burst),
         ..Setup::default()

@@ -16,9 +16,7 @@ pub use esp::{Tunnel, keys};
 use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
-use super::vxlan;
-use super::wireguard;
-use super::{PacketPath, Setup};
+use super::{PacketPath, Setup, controls, vxlan, wireguard};
 use crate::cipher::KeyLength;
 
 /// Whether a case is part of what a tunnel costs.
@@ -44,7 +42,8 @@ pub struct Case {
     pub title: &'static str,
     /// What a packet goes through on its way to the wire, in order.
     pub stages: &'static [&'static str],
-    /// The case that shares all stages but the last.
+    /// The case that shares all stages but one: the last, or one that stands in place of
+    /// another.
     pub step_of: Option<&'static str>,
     /// What the step adds.
     pub step: &'static str,
@@ -130,6 +129,7 @@ const FORWARDS: [Case; 2] = [
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut cases = FORWARDS.to_vec();
     cases.extend(vxlan::CASES);
+    cases.extend(controls::CASES);
     cases.extend(esp::cases());
     cases.extend(wireguard::CASES);
     cases.sort_by_key(|case| case.kind);

@@ -1,0 +1,304 @@
+//! Network controls as cost curves: what rules, routes, a full flow table and an idle time-out
+//! cost a plain forward, by their number.
+//!
+//! Limits are those of Azure (documentation on subscription limits): 1,000 rules in a security
+//! group, 400 routes in a route table, 4,000 routes learned by BGP.
+
+use std::sync::Arc;
+
+use super::cases::{Case, FORWARD, Kind};
+use super::forward::{Forward, Forwarder};
+use super::{PacketPath, Setup};
+use crate::frame::Frame;
+use crate::net::flow_table::IDLE_TIMEOUT_US;
+use crate::net::flows::Flow;
+use crate::net::routes::Routes;
+use crate::net::rule_sets::RULES_MAX;
+use crate::net::security_group::SecurityGroup;
+
+const _: () = assert!(RULES_MAX == 1000);
+
+/// Flows that fill the table of [`full`], in each family.
+const FULL_FLOWS: u16 = 1024;
+/// Virtual time between two packets of an established flow's case: a packet a microsecond.
+const PACKET_US: u64 = 1;
+
+/// Forward at two gateways for which time passes with every packet.
+struct InTime {
+    near: Forwarder,
+    far: Forwarder,
+    /// What passes before each packet, at each gateway.
+    packet_us: u64,
+}
+
+impl InTime {
+    /// Two gateways with groups of their own, made alike.
+    fn new(routes: &Arc<Routes>, packet_us: u64, group: impl Fn() -> SecurityGroup) -> Self {
+        let gateway = || Forwarder::with(Arc::clone(routes), Some(group()));
+        Self {
+            near: gateway(),
+            far: gateway(),
+            packet_us,
+        }
+    }
+}
+
+#[inline(always)]
+fn forward_in_time(gateway: &mut Forwarder, packet_us: u64, burst: &mut [Frame<'_>]) {
+    for frame in burst.iter_mut().filter(|frame| frame.is_carried()) {
+        gateway.advance(packet_us);
+        if let Err(reason) = gateway.forward(frame) {
+            frame.drop_as(reason);
+        }
+    }
+}
+
+impl PacketPath for InTime {
+    fn send(&mut self, burst: &mut [Frame<'_>]) {
+        forward_in_time(&mut self.near, self.packet_us, burst);
+    }
+
+    fn receive(&mut self, burst: &mut [Frame<'_>]) {
+        forward_in_time(&mut self.far, self.packet_us, burst);
+    }
+}
+
+/// Established flows under so many rules: the flow table knows them, the rules are not asked.
+fn established(setup: &Setup, rules: u16) -> Forward {
+    let gateway = || {
+        let group = SecurityGroup::last_of(rules, setup.flows, setup.seed);
+        Forwarder::with(Arc::clone(&setup.routes), Some(group))
+    };
+    Forward::between(gateway(), gateway())
+}
+
+/// First packets under so many rules: before each packet as much time passes as lets every flow
+/// expire, so that it passes all rules but the last and enters its flow again.
+fn first(setup: &Setup, rules: u16) -> InTime {
+    let group = || {
+        SecurityGroup::last_of(rules, setup.flows, setup.seed).with_idle_timeout(IDLE_TIMEOUT_US)
+    };
+    InTime::new(&setup.routes, IDLE_TIMEOUT_US, group)
+}
+
+/// Established flows whose last packet is noted, so that they can expire.
+fn idle_timeout(setup: &Setup) -> InTime {
+    let group =
+        || SecurityGroup::default_group(setup.flows, setup.seed).with_idle_timeout(IDLE_TIMEOUT_US);
+    InTime::new(&setup.routes, PACKET_US, group)
+}
+
+/// A table that is full of other flows, none of which expires: no time passes. Every packet is
+/// judged by the rules, and finds no room for its flow.
+fn full(setup: &Setup) -> InTime {
+    let group = || {
+        let mut group = SecurityGroup::default_group(FULL_FLOWS.into(), setup.seed)
+            .with_idle_timeout(IDLE_TIMEOUT_US);
+        for port in 1..=FULL_FLOWS {
+            group.remember_v4(&reserved(0xf000_0001, 0xf000_0002, port));
+            group.remember_v6(&reserved(0x100 << 112 | 1, 0x100 << 112 | 2, port));
+        }
+        group
+    };
+    InTime::new(&setup.routes, 0, group)
+}
+
+/// A flow of no host: between reserved addresses (RFC 1112, 4; RFC 6666).
+fn reserved<A>(source: A, destination: A, source_port: u16) -> Flow<A> {
+    Flow {
+        source,
+        destination,
+        source_port,
+        destination_port: 443,
+        protocol: crate::wire::protocol::TCP,
+    }
+}
+
+/// So many routes in each family, the default route among them.
+fn routed(setup: &Setup, routes: usize) -> Forward {
+    let routes = setup.route_tables.of(routes);
+    let gateway = || {
+        let group = SecurityGroup::default_group(setup.flows, setup.seed);
+        Forwarder::with(Arc::clone(&routes), Some(group))
+    };
+    Forward::between(gateway(), gateway())
+}
+
+/// A case that differs from `step_of` by one stage.
+const fn control(
+    id: &'static str,
+    title: &'static str,
+    stages: &'static [&'static str],
+    step_of: &'static str,
+    step: &'static str,
+    make: super::Make,
+) -> Case {
+    Case {
+        id,
+        title,
+        stages,
+        step_of: Some(step_of),
+        step,
+        kind: Kind::Variant,
+        make,
+        ..FORWARD
+    }
+}
+
+/// Under so many rules, established flows and first packets. Numbers and words must be literals.
+macro_rules! under_rules {
+    ($rules:literal, $words:literal, $step_of:literal) => {
+        [
+            control(
+                concat!("forward/rules-", $rules),
+                concat!("Forward under ", $words, ", established flows"),
+                &["parse", "route", $words, "hop", "checksum"],
+                $step_of,
+                $words,
+                |_, setup| Ok(Box::new(established(setup, $rules))),
+            ),
+            control(
+                concat!("forward/rules-", $rules, "+first"),
+                concat!(
+                    "Forward under ",
+                    $words,
+                    ", first packets: the last rule matches"
+                ),
+                &[
+                    "parse",
+                    "route",
+                    concat!($words, " asked"),
+                    "hop",
+                    "checksum",
+                ],
+                concat!("forward/rules-", $rules),
+                "first packet",
+                |_, setup| Ok(Box::new(first(setup, $rules))),
+            ),
+        ]
+    };
+}
+
+const fn table(
+    id: &'static str,
+    title: &'static str,
+    stages: &'static [&'static str],
+    step_of: &'static str,
+    make: super::Make,
+) -> Case {
+    control(id, title, stages, step_of, stages[1], make)
+}
+
+const ONE: [Case; 2] = under_rules!(1, "1 rule", "forward");
+const TEN: [Case; 2] = under_rules!(10, "10 rules", "forward/rules-1");
+const HUNDRED: [Case; 2] = under_rules!(100, "100 rules", "forward/rules-1");
+const THOUSAND: [Case; 2] = under_rules!(1000, "1,000 rules", "forward/rules-1");
+
+pub(super) const CASES: [Case; 13] = [
+    ONE[0],
+    ONE[1],
+    TEN[0],
+    TEN[1],
+    HUNDRED[0],
+    HUNDRED[1],
+    THOUSAND[0],
+    THOUSAND[1],
+    control(
+        "forward/idle-timeout",
+        "Forward, flows expire after 4 idle minutes",
+        &["parse", "route", "rules, idle time", "hop", "checksum"],
+        "forward",
+        "idle time-out",
+        |_, setup| Ok(Box::new(idle_timeout(setup))),
+    ),
+    control(
+        "forward/flows-full",
+        "Forward, flow table full of others",
+        &["parse", "route", "rules asked, no room", "hop", "checksum"],
+        "forward",
+        "no room for a flow",
+        |_, setup| Ok(Box::new(full(setup))),
+    ),
+    table(
+        "forward/routes-1",
+        "Forward by a default route alone",
+        &["parse", "1 route", "rules", "hop", "checksum"],
+        "forward",
+        |_, setup| Ok(Box::new(routed(setup, 1))),
+    ),
+    table(
+        "forward/routes-400",
+        "Forward by 400 routes, half of them where generated packets go",
+        &["parse", "400 routes", "rules", "hop", "checksum"],
+        "forward/routes-1",
+        |_, setup| Ok(Box::new(routed(setup, 400))),
+    ),
+    table(
+        "forward/routes-4000",
+        "Forward by 4,000 routes, half of them where generated packets go",
+        &["parse", "4,000 routes", "rules", "hop", "checksum"],
+        "forward/routes-1",
+        |_, setup| Ok(Box::new(routed(setup, 4000))),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Arena;
+    use crate::synth::{Mix, Recipe};
+
+    const PACKETS: usize = 200;
+    const ROUNDS: usize = 3;
+    const FLOWS: usize = 10;
+
+    /// Walks some rounds of the same packets through a path. Then, of both gateways: packets
+    /// that the rules were asked about, and flows in the tables.
+    fn walked<P: PacketPath>(
+        mut path: P,
+        gateways: fn(&P) -> [&Forwarder; 2],
+    ) -> [(usize, (usize, usize)); 2] {
+        let recipe = Recipe {
+            flows: FLOWS,
+            ipv6_percent: 50,
+            ..Recipe::new(Mix::Size(64), PACKETS, 1)
+        };
+        let chunk = recipe.chunk().unwrap();
+        let mut arena = Arena::new(PACKETS, 0, 64, 0);
+        let mut burst = arena.frames();
+        for _ in 0..ROUNDS {
+            for (frame, packet) in burst.iter_mut().zip(chunk.packets()) {
+                assert!(frame.load(packet));
+            }
+            path.send(&mut burst);
+            path.receive(&mut burst);
+            assert!(burst.iter().all(Frame::is_carried));
+        }
+        gateways(&path).map(|gateway| {
+            let group = gateway.group().unwrap();
+            (group.asked() as usize, group.flows())
+        })
+    }
+
+    fn of_forward(path: &Forward) -> [&Forwarder; 2] {
+        [&path.near, &path.far]
+    }
+
+    fn in_time(path: &InTime) -> [&Forwarder; 2] {
+        [&path.near, &path.far]
+    }
+
+    #[test]
+    fn rules_are_asked_once_a_flow_or_once_a_packet() {
+        let setup = Setup::default().for_packets(PACKETS);
+        let per_flow = [(FLOWS, (FLOWS / 2, FLOWS / 2)); 2];
+        assert_eq!(walked(established(&setup, 100), of_forward), per_flow);
+        assert_eq!(walked(routed(&setup, 400), of_forward), per_flow);
+        assert_eq!(walked(idle_timeout(&setup), in_time), per_flow);
+        let per_packet = [(PACKETS * ROUNDS, (FLOWS / 2, FLOWS / 2)); 2];
+        assert_eq!(walked(first(&setup, 100), in_time), per_packet);
+        let others = usize::from(FULL_FLOWS);
+        let no_room = [(PACKETS * ROUNDS, (others, others)); 2];
+        assert_eq!(walked(full(&setup), in_time), no_room);
+    }
+}
