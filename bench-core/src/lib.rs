@@ -16,7 +16,7 @@
 //! | [`clock`] | ticks and their cost | |
 //! | [`anchor`] | the core's speed, and how much of it is ours | `clock` |
 //! | [`latency`] | the histogram | |
-//! | [`workload`] | packets, and how they are laid out | `path`, `frame` |
+//! | [`workload`] | packets, and how they are laid out | `path`, `net`, `wire`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `frame`, `fate` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |

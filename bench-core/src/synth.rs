@@ -7,15 +7,17 @@ mod mix;
 mod packet;
 
 pub use mix::Mix;
-use packet::{Flow, write_packet};
+use packet::{Flow, Hosts, write_packet};
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 
 use crate::capture::Chunk;
 
-/// Most flows of a recipe: each has a host of its own in a /16.
-pub const FLOWS_MAX: usize = 65_534;
+/// Most flows of a recipe.
+pub const FLOWS_MAX: usize = 1 << 20;
+/// Flows of a recipe that says no number.
+pub const FLOWS: usize = 64;
 
 /// What a synthetic capture is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +26,11 @@ pub struct Recipe {
     pub mix: Mix,
     /// How many packets.
     pub packets: usize,
-    /// How many flows they are spread over, each packet at random; 1 to [`FLOWS_MAX`].
+    /// How many flows they are spread over; 1 to [`FLOWS_MAX`].
     pub flows: usize,
+    /// Flows have their packets in turn, so that none is left out and the time between two
+    /// packets of one is the same; otherwise each packet is of a random one.
+    pub in_turn: bool,
     /// How many of 100 flows are IPv6; the others are IPv4.
     pub ipv6_percent: u8,
     /// Draws order, addresses, ports and payloads.
@@ -33,12 +38,13 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// 64 flows of IPv4.
+    /// [`FLOWS`] of IPv4, packets at random.
     pub const fn new(mix: Mix, packets: usize, seed: u64) -> Self {
         Self {
             mix,
             packets,
-            flows: 64,
+            flows: FLOWS,
+            in_turn: false,
             ipv6_percent: 0,
             seed,
         }
@@ -51,14 +57,20 @@ impl Recipe {
         let ipv6_flows = self.ipv6_flows()?;
         self.check_sizes(ipv6_flows)?;
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
-        let flows: Vec<_> = (1..=self.flows)
-            .map(|host| Flow::draw(host as u16, host <= ipv6_flows, &mut random))
+        let hosts = Hosts::of(self.flows);
+        let flows: Vec<_> = (0..self.flows)
+            .map(|index| Flow::draw(hosts, index, index < ipv6_flows, &mut random))
             .collect();
         let mut sizes = self.mix.apportion(self.packets);
         sizes.shuffle(&mut random);
         let mut scratch = Vec::new();
         for (index, size) in sizes.into_iter().enumerate() {
-            let Some(flow) = flows.choose(&mut random) else {
+            let flow = if self.in_turn {
+                flows.get(index % self.flows)
+            } else {
+                flows.choose(&mut random)
+            };
+            let Some(flow) = flow else {
                 continue;
             };
             scratch.resize(usize::from(size), 0);

@@ -4,7 +4,9 @@
 use std::sync::OnceLock;
 
 use crate::frame::LINE_BYTES;
+use crate::net::flow_table::FlowRoom;
 use crate::path::reference;
+use crate::wire;
 
 /// Most routers that any case has on its way.
 pub const HOPS_MAX: u8 = 3;
@@ -96,6 +98,18 @@ impl<'c> Workload<'c> {
         self.packets.iter().copied()
     }
 
+    /// Room for as many flows as there are packets of each family.
+    pub fn flow_room(&self) -> FlowRoom {
+        let v6 = self
+            .iter()
+            .filter(|packet| wire::version(packet) == Some(6));
+        let v6 = v6.count();
+        FlowRoom {
+            v4: self.len() - v6,
+            v6,
+        }
+    }
+
     /// The same without the packets for which `keep` is false.
     #[must_use]
     pub fn filtered(&self, keep: &[bool]) -> Self {
@@ -134,6 +148,9 @@ pub struct Shape {
     pub readings_per_fill: usize,
 }
 
+/// Most bytes of an arena that is made larger for the flows of its packets.
+const FLOWS_ARENA_BYTES: usize = 256 << 20;
+
 /// Bytes around a packet that a path of this project may touch.
 const AROUND_PACKET_BYTES: usize = 2 * LINE_BYTES;
 /// Most packets between two readings: more would only make stalls likelier.
@@ -162,6 +179,22 @@ impl Shape {
         Self {
             readings_per_fill: packets.div_ceil(hot.packets_per_reading).max(2),
             ..hot
+        }
+    }
+
+    /// The same for packets of so many flows: where it is not hot, they lie in the arena all at
+    /// once (as far as 256 MiB go), so that between two packets of a flow every other flow has
+    /// had its turn.
+    #[must_use]
+    pub fn over_flows(self, flows: usize, longest: usize) -> Self {
+        if self.readings_per_fill == 1 {
+            return self;
+        }
+        let packets = flows.min(FLOWS_ARENA_BYTES / touched_bytes(longest));
+        let readings = packets.div_ceil(self.packets_per_reading);
+        Self {
+            readings_per_fill: self.readings_per_fill.max(readings),
+            ..self
         }
     }
 
@@ -196,6 +229,19 @@ mod tests {
                 warm.arena_packets() * longest.next_multiple_of(LINE_BYTES) >= 2 * caches.l2_bytes
             );
         }
+    }
+
+    #[test]
+    fn flows_make_the_warm_arena_larger_and_leave_the_hot_one() {
+        let caches = Caches::default();
+        let hot = Shape::hot(64, 32, caches);
+        let warm = Shape::warm(64, 64.0, 32, caches);
+        assert_eq!(hot.over_flows(1 << 20, 64), hot);
+        assert_eq!(warm.over_flows(64, 64), warm);
+        let all = warm.over_flows(1 << 20, 64);
+        assert!(all.arena_packets() >= 1 << 20);
+        let longest = warm.over_flows(1 << 20, 1500);
+        assert!(longest.arena_packets() * touched_bytes(1500) <= 257 << 20);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What the generator promises: the same seed gives the same packets, each of them whole and valid.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use proptest::prelude::*;
@@ -138,6 +138,31 @@ fn flows_are_as_many_as_asked_for() {
     assert!(benchmark_nets);
 }
 
+/// More flows than a /16 has hosts: still as many as asked for, one after the other.
+#[test]
+fn a_million_flows_in_turn_are_a_million() {
+    let recipe = Recipe {
+        flows: FLOWS_MAX,
+        in_turn: true,
+        ..Recipe::new(Mix::Size(28), FLOWS_MAX, 3)
+    };
+    let chunk = chunk(&recipe);
+    // Addresses and ports of an IPv4 packet without options.
+    let distinct: HashSet<&[u8]> = chunk.packets().map(|packet| &packet[12..24]).collect();
+    assert_eq!((chunk.len(), distinct.len()), (FLOWS_MAX, FLOWS_MAX));
+    for packet in chunk.packets().step_by(99_991) {
+        flow_of_valid(packet);
+    }
+    let few = Recipe {
+        flows: 10,
+        packets: 25,
+        ..recipe
+    };
+    let flows: Vec<_> = few.chunk().unwrap().packets().map(flow_of_valid).collect();
+    assert!((10..25).all(|at| flows[at] == flows[at - 10]));
+    assert_eq!(BTreeSet::from_iter(&flows).len(), 10);
+}
+
 #[test]
 fn payloads_differ_and_times_are_unknown() {
     let chunk = chunk(&Recipe::new(Mix::Size(512), 50, 3));
@@ -220,7 +245,7 @@ proptest! {
         ipv6_percent in 0u8..=100,
         seed in any::<u64>(),
     ) {
-        let recipe = Recipe { mix: Mix::Size(size), packets, flows, ipv6_percent, seed };
+        let recipe = Recipe { mix: Mix::Size(size), packets, flows, in_turn: seed % 2 == 0, ipv6_percent, seed };
         match recipe.chunk() {
             Ok(chunk) => {
                 prop_assert_eq!(chunk.len(), packets);

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use tunneltax_core::synth;
+
 use crate::failure::Failure;
 use crate::output;
 
@@ -130,6 +132,9 @@ pub struct RunOptions {
     /// Sizes of generated packets (IP total length, or imix, ipsec-imix), comma-separated
     #[arg(long = "size", value_name = "LIST", value_delimiter = ',')]
     pub sizes: Vec<String>,
+    /// Flows that generated packets are spread over, in turn; at least as many are generated
+    #[arg(long, value_name = "N", default_value_t = synth::FLOWS as u32, value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
+    pub flows: u32,
     /// Where record and reports go
     #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
     pub out: PathBuf,

@@ -73,6 +73,8 @@ pub struct Subject {
     pub capture: Option<String>,
     /// Temperature.
     pub temperature: Temperature,
+    /// Flows that generated packets are spread over.
+    pub flows: Option<u64>,
 }
 
 /// A group in the making.
@@ -190,7 +192,7 @@ impl<'a> GroupInMaking<'a> {
     /// Walks every case over all packets; returns which packets all of them carry.
     fn prove(&mut self, all: &Workload<'_>) -> Vec<bool> {
         let mut carried = vec![true; all.len()];
-        let setup = self.bench.setup.for_packets(all.len());
+        let setup = self.bench.setup.for_packets(all.flow_room());
         for lane in self
             .lanes
             .iter_mut()
@@ -226,7 +228,7 @@ impl<'a> GroupInMaking<'a> {
         let setup = Setup {
             seed: rng.random(),
             routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
-            ..self.bench.setup.for_packets(timed.len())
+            ..self.bench.setup.for_packets(timed.flow_room())
         };
         // In an order of its own: who is opened last finds the heap used by all the others.
         let mut order: Vec<usize> = (0..self.lanes.len()).collect();
@@ -312,6 +314,7 @@ impl<'a> GroupInMaking<'a> {
             workload: self.subject.workload,
             capture: self.subject.capture,
             temperature: self.subject.temperature,
+            flows: self.subject.flows,
             packets: self.packets,
             mean_inner_bytes: self.inner_bytes as f64 / self.packets.max(1) as f64,
             burst: shape.burst as u32,

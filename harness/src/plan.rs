@@ -6,14 +6,16 @@ use std::time::Instant;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::capture::Chunk;
 use tunneltax_core::replay::{self, Lane};
-use tunneltax_core::synth::{Mix, Recipe};
+use tunneltax_core::synth::{self, Mix, Recipe};
 use tunneltax_core::workload::{Caches, Shape, Workload};
 
 use crate::failure::Failure;
 use crate::measure::{Bench, INSTANCES_MIN, Portion};
 
-/// Packets of a generated workload.
-pub const GENERATED_PACKETS: usize = 1024;
+/// Packets of a generated workload, unless it has more flows.
+const GENERATED_PACKETS: usize = 1024;
+/// Most bytes of a generated workload.
+const GENERATED_BYTES: usize = 256 << 20;
 /// Most walks over a capture in one instance.
 const WALKS_MAX: usize = 8;
 /// Least and most readings of generated packets in one instance.
@@ -80,9 +82,9 @@ fn visit_ns(
     rounds: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<(f64, f64), Failure> {
-    let chunk = generate(Mix::Size(bytes as u16), bench.setup.seed)?;
+    let chunk = generate(Mix::Size(bytes as u16), synth::FLOWS, bench.setup.seed)?;
     let workload = Workload::new(chunk.packets().collect());
-    let setup = bench.setup.for_packets(workload.len());
+    let setup = bench.setup.for_packets(workload.flow_room());
     let open = |case| Lane::open(case, &setup, false).ok();
     let opening = Instant::now();
     let mut lanes: Vec<Lane> = bench.cases.iter().copied().filter_map(open).collect();
@@ -108,11 +110,36 @@ fn visit_ns(
     ))
 }
 
-/// A generated capture.
-pub fn generate(mix: Mix, seed: u64) -> Result<Chunk, Failure> {
-    Recipe::new(mix, GENERATED_PACKETS, seed)
+/// Packets that are generated for so many flows.
+fn generated_packets(flows: usize) -> usize {
+    flows.max(GENERATED_PACKETS)
+}
+
+/// A generated capture: as many flows as a plain run has get their packets at random, other
+/// numbers in turn.
+pub fn generate(mix: Mix, flows: usize, seed: u64) -> Result<Chunk, Failure> {
+    let recipe = Recipe {
+        flows,
+        in_turn: flows != synth::FLOWS,
+        ..Recipe::new(mix, generated_packets(flows), seed)
+    };
+    recipe
         .chunk()
         .map_err(|why| Failure::Usage(why.to_string()))
+}
+
+/// Refuses more flows than there is memory for their packets, one for each.
+pub fn check_flows(mixes: &[Mix], flows: usize) -> Result<(), Failure> {
+    let bytes = |mix: &Mix| generated_packets(flows) as f64 * mix.mean_bytes();
+    match mixes.iter().find(|mix| bytes(mix) > GENERATED_BYTES as f64) {
+        Some(mix) => Err(Failure::Usage(format!(
+            "--flows {flows}: a packet of each at --size {mix} takes {:.0} MiB, more than {} MiB; \
+             give fewer flows, or smaller packets only, as --size 64",
+            bytes(mix) / f64::from(1 << 20),
+            GENERATED_BYTES >> 20
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Packets that are to be measured at one temperature.
@@ -128,11 +155,11 @@ pub struct Work {
 }
 
 impl Work {
-    /// Generated packets: as many rounds as the time allows.
-    pub fn size(mean_bytes: f64, shape: Shape) -> Self {
+    /// Generated packets of so many flows: as many rounds as the time allows.
+    pub fn size(flows: usize, mean_bytes: f64, shape: Shape) -> Self {
         let units = |readings: usize| (readings / shape.readings_per_fill).max(1);
         Self {
-            packets: GENERATED_PACKETS,
+            packets: generated_packets(flows),
             mean_bytes,
             shape,
             unit_rounds: 1,
@@ -165,6 +192,8 @@ pub struct Planner {
     pub caches: Caches,
     /// Burst size asked for.
     pub burst: usize,
+    /// Flows of generated packets.
+    pub flows: usize,
 }
 
 impl Planner {
@@ -174,6 +203,13 @@ impl Planner {
             Shape::hot(longest, self.burst, self.caches),
             Shape::warm(longest, mean_bytes, self.burst, self.caches),
         ]
+    }
+
+    /// Layouts of generated packets: warm, every flow has had its turn since a packet of the
+    /// same one.
+    pub fn generated_shapes(&self, longest: usize, mean_bytes: f64) -> [Shape; 2] {
+        self.shapes(longest, mean_bytes)
+            .map(|shape| shape.over_flows(self.flows, longest))
     }
 
     /// Seconds that so many instances and rounds of some work should take, proof included.
@@ -240,6 +276,7 @@ mod tests {
             cost,
             caches: Caches::default(),
             burst: 32,
+            flows: synth::FLOWS,
         }
     }
 
@@ -248,8 +285,8 @@ mod tests {
         let planner = planner();
         let [hot, warm] = planner.shapes(64, 64.0);
         for work in [
-            Work::size(64.0, hot),
-            Work::size(64.0, warm),
+            Work::size(synth::FLOWS, 64.0, hot),
+            Work::size(synth::FLOWS, 64.0, warm),
             Work::walk(5000, 64.0, warm),
         ] {
             let least = planner.least_seconds(&work);

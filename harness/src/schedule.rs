@@ -194,8 +194,8 @@ impl Schedule {
 /// A generated workload, hot and warm.
 fn size_works(planner: &Planner, mix: Mix) -> [Work; 2] {
     let longest = mix.parts().map(|(size, _)| size).max().unwrap_or(0);
-    let shapes = planner.shapes(usize::from(longest), mix.mean_bytes());
-    shapes.map(|shape| Work::size(mix.mean_bytes(), shape))
+    let shapes = planner.generated_shapes(usize::from(longest), mix.mean_bytes());
+    shapes.map(|shape| Work::size(planner.flows, mix.mean_bytes(), shape))
 }
 
 /// Most packets of each capture for which `fits` holds; at least [`CAPTURE_PACKETS_MIN`].
@@ -287,6 +287,7 @@ impl Part {
             workload,
             capture: Some(survey.name.clone()),
             temperature: TEMPERATURES[usize::from(self.warm)],
+            flows: None,
         }
     }
 }

@@ -117,6 +117,40 @@ fn every_planned_group_has_a_result_for_every_case() {
     }
 }
 
+/// Generated packets say how many flows they have; a capture has its own.
+#[test]
+fn a_group_of_generated_packets_says_how_many_flows_it_has() {
+    let record = record();
+    for group in array(&record, "groups") {
+        let generated = group["capture"].is_null();
+        assert_eq!(group["flows"].as_u64(), generated.then_some(64));
+    }
+    let out = folder();
+    let mut command = program();
+    command
+        .args(["run", "--quiet", "--seconds=1", "--size=64", "--flows=3000"])
+        .args(["--max-packets=300", "--case=forward/rules-10*", "--out"])
+        .arg(out.path())
+        .arg(bundled("dns.pcapng"));
+    let output = command.output().expect("the program starts");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let record = json(&out.path().join("record.json"));
+    let mut generated = 0;
+    for group in array(&record, "groups") {
+        let cases = array(group, "rows").iter().map(|row| &row["case"]);
+        let expected = ["10", "10+first", "100", "100+first", "1000", "1000+first"];
+        let expected = expected.map(|rules| format!("forward/rules-{rules}"));
+        assert!(cases.eq(expected.iter()));
+        assert!(array(group, "rows").iter().all(|row| row["passed"] == true));
+        if group["capture"].is_null() {
+            let counts = ["flows", "packets"].map(|key| group[key].as_u64());
+            assert_eq!(counts, [Some(3000); 2]);
+            generated += 1;
+        }
+    }
+    assert_eq!(generated, 2);
+}
+
 #[test]
 fn a_record_says_where_it_comes_from() {
     let record = record();

@@ -146,6 +146,19 @@ fn usage_is_two_and_says_what_there_is() {
     run_refused(files, &["--size=70000"], 2, &["--size", "70000"]);
     run_refused(files, &["--size="], 2, &["--size"]);
     run_refused(files, &["--size=1501"], 2, &["1501", "raise --mtu"]);
+    run_refused(files, &["--flows=0"], 2, &["--flows", "--help"]);
+    run_refused(files, &["--flows=1048577"], 2, &["--flows", "1048576"]);
+    run_refused(
+        files,
+        &["--flows=1000000", "--size=64,1440"],
+        2,
+        &[
+            "--flows 1000000",
+            "--size 1440",
+            "1373 MiB",
+            "give fewer flows",
+        ],
+    );
     run_refused(files, &["--frobnicate"], 2, &["--frobnicate", "--help"]);
     run_refused(files, &["--seconds=0"], 2, &["--seconds", "--help"]);
     for arguments in [

@@ -237,6 +237,8 @@ pub struct Group {
     pub capture: Option<String>,
     /// Temperature.
     pub temperature: Temperature,
+    /// Flows that generated packets are spread over; `null` of a capture.
+    pub flows: Option<u64>,
     /// Different packets in the workload that every case carries: those that are timed.
     pub packets: u64,
     /// Mean IP total length of them.

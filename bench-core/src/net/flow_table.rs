@@ -2,7 +2,8 @@
 
 use super::flows::Key;
 
-/// Most flows that a gateway of a measured case tracks, in each of both families.
+/// Most flows that a gateway of a measured case tracks, in each of both families, unless more
+/// are asked for.
 pub const FLOWS_MAX: usize = 1 << 15;
 /// The idle time-out of the cases that have one, µs: 4 minutes, the default of Azure's load
 /// balancer and the least that it and a virtual network's flow time-out can be set to (Azure
@@ -10,6 +11,33 @@ pub const FLOWS_MAX: usize = 1 << 15;
 pub const IDLE_TIMEOUT_US: u64 = 4 * 60 * 1_000_000;
 /// Slots that a new flow may look at for one that has expired, where the table is full.
 const SWEEP_SLOTS: usize = 32;
+
+/// Flows that there is room for, by family: tables of either have memory of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FlowRoom {
+    /// IPv4.
+    pub v4: usize,
+    /// IPv6.
+    pub v6: usize,
+}
+
+impl FlowRoom {
+    /// As much as both have.
+    #[must_use]
+    pub fn min(self, other: Self) -> Self {
+        Self {
+            v4: self.v4.min(other.v4),
+            v6: self.v6.min(other.v6),
+        }
+    }
+}
+
+impl From<usize> for FlowRoom {
+    /// The same for both families.
+    fn from(each: usize) -> Self {
+        Self { v4: each, v6: each }
+    }
+}
 
 /// Set of flows: open addressing, at most half full, no growth.
 ///

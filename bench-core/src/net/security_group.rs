@@ -10,7 +10,7 @@
 //! the owner says it is ([`SecurityGroup::advance`]).
 
 use super::classifier::{Classifier, RuleAddress};
-use super::flow_table::{FLOWS_MAX, FlowTable};
+use super::flow_table::{FlowRoom, FlowTable};
 use super::flows::{Address, Flow};
 use super::fragments::FragmentTable;
 use super::rule_sets::{default_rules, last_of};
@@ -26,28 +26,27 @@ pub struct SecurityGroup {
 }
 
 impl SecurityGroup {
-    /// A group of these rules that remembers up to `flows` flows in each family.
-    pub fn new(rules: Vec<Rule>, flows: usize, seed: u64) -> Result<Self, RuleError> {
-        Ok(Self::of_ordered(&in_order(rules)?, flows, seed))
+    /// A group of these rules that remembers so many flows.
+    pub fn new(rules: Vec<Rule>, flows: impl Into<FlowRoom>, seed: u64) -> Result<Self, RuleError> {
+        Ok(Self::of_ordered(&in_order(rules)?, flows.into(), seed))
     }
 
     /// The group that the cases are measured with: rules that deny nothing of ordinary traffic,
-    /// and room for so many flows in each family, at most [`FLOWS_MAX`].
-    pub fn default_group(flows: usize, seed: u64) -> Self {
-        Self::of_ordered(&default_rules(), flows.min(FLOWS_MAX), seed)
+    /// and room for so many flows.
+    pub fn default_group(flows: impl Into<FlowRoom>, seed: u64) -> Self {
+        Self::of_ordered(&default_rules(), flows.into(), seed)
     }
 
     /// A group whose last rule allows everything, and whose others, `rules` in all for each
-    /// family, match no ordinary flow ([`last_of`]). Room for flows as in
-    /// [`Self::default_group`].
-    pub fn last_of(rules: u16, flows: usize, seed: u64) -> Self {
-        Self::of_ordered(&last_of(rules, seed), flows.min(FLOWS_MAX), seed)
+    /// family, match no ordinary flow ([`last_of`]).
+    pub fn last_of(rules: u16, flows: impl Into<FlowRoom>, seed: u64) -> Self {
+        Self::of_ordered(&last_of(rules, seed), flows.into(), seed)
     }
 
-    fn of_ordered(rules: &[Rule], flows: usize, seed: u64) -> Self {
+    fn of_ordered(rules: &[Rule], flows: FlowRoom, seed: u64) -> Self {
         Self {
-            v4: Family::new(rules, flows, seed),
-            v6: Family::new(rules, flows, seed),
+            v4: Family::new(rules, flows.v4, seed),
+            v6: Family::new(rules, flows.v6, seed),
             now_us: 0,
         }
     }

@@ -92,7 +92,7 @@ fn idle_timeout(setup: &Setup) -> InTime {
 /// judged by the rules, and finds no room for its flow.
 fn full(setup: &Setup) -> InTime {
     let group = || {
-        let mut group = SecurityGroup::default_group(FULL_FLOWS.into(), setup.seed)
+        let mut group = SecurityGroup::default_group(usize::from(FULL_FLOWS), setup.seed)
             .with_idle_timeout(IDLE_TIMEOUT_US);
         for port in 1..=FULL_FLOWS {
             group.remember_v4(&reserved(0xf000_0001, 0xf000_0002, port));

@@ -19,7 +19,7 @@ pub use forward::expected_after as reference;
 use std::sync::Arc;
 
 use crate::frame::Frame;
-use crate::net::flow_table::FLOWS_MAX;
+use crate::net::flow_table::{FLOWS_MAX, FlowRoom};
 use crate::net::route_tables::RouteTables;
 use crate::net::routes::Routes;
 use crate::sa::Keys;
@@ -50,8 +50,8 @@ pub struct Setup {
     pub replay_window: u32,
     /// Packets that are handed to a path at once.
     pub burst: usize,
-    /// Flows that each gateway's flow table has room for, in each family.
-    pub flows: usize,
+    /// Flows that each gateway's flow tables have room for.
+    pub flows: FlowRoom,
     /// The SA of a tunnel, where it is not to be made from the seed.
     pub sa: Option<Arc<GivenSa>>,
 }
@@ -67,12 +67,13 @@ pub struct GivenSa {
 }
 
 impl Setup {
-    /// The same, with flow tables that are large enough for so many packets, and no larger:
-    /// giving them memory takes longer than walking over a small capture.
+    /// The same, with flow tables that are large enough for so many packets, and neither larger
+    /// than that nor than they were: giving them memory takes longer than walking over a small
+    /// capture.
     #[must_use]
-    pub fn for_packets(&self, packets: usize) -> Self {
+    pub fn for_packets(&self, packets: impl Into<FlowRoom>) -> Self {
         Self {
-            flows: packets,
+            flows: self.flows.min(packets.into()),
             ..self.clone()
         }
     }
@@ -87,7 +88,7 @@ impl Default for Setup {
             outer_mtu: 1500,
             replay_window: 64,
             burst: 32,
-            flows: FLOWS_MAX,
+            flows: FLOWS_MAX.into(),
             sa: None,
         }
     }

@@ -24,6 +24,32 @@ const HOPS: u8 = 64;
 /// First port that is not a system port (RFC 6335, 6).
 const FIRST_PORT: u16 = 1024;
 
+/// Hosts that flows come from: one address each in a /16.
+const HOSTS: usize = 65_534;
+/// Flows that may share a host: their source ports differ in the bits below this.
+const FLOWS_A_HOST: usize = 32;
+const _: () = assert!(super::FLOWS_MAX <= HOSTS * FLOWS_A_HOST);
+
+/// Whether every flow has a host of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hosts {
+    /// It has.
+    Own,
+    /// There are more flows than hosts.
+    Shared,
+}
+
+impl Hosts {
+    /// For so many flows.
+    pub(super) fn of(flows: usize) -> Self {
+        if flows > HOSTS {
+            Self::Shared
+        } else {
+            Self::Own
+        }
+    }
+}
+
 /// A 5-tuple. Addresses are those set aside for benchmarks: 198.18.0.0/15 (RFC 2544, C.2.2), the
 /// lower half as source, and `2001:2::/48` (RFC 5180, 8, as RFC 6890, 2.2.3 lists it).
 pub(super) struct Flow {
@@ -38,15 +64,16 @@ enum Ends {
 }
 
 impl Flow {
-    /// The flow of the `host`-th source, to a random destination.
-    pub(super) fn draw(host: u16, is_ipv6: bool, random: &mut impl Rng) -> Self {
+    /// The flow with this index, to a random destination; no two are equal.
+    pub(super) fn draw(hosts: Hosts, index: usize, is_ipv6: bool, random: &mut impl Rng) -> Self {
+        let host = (1 + index % HOSTS) as u16;
         let peer: u16 = random.random_range(1..u16::MAX);
         let v4 = |net, host: u16| {
             let [high, low] = host.to_be_bytes();
             Ipv4Addr::new(198, net, high, low)
         };
         let v6 = |subnet, host| Ipv6Addr::new(0x2001, 2, 0, subnet, 0, 0, 0, host);
-        Self {
+        let mut flow = Self {
             ends: if is_ipv6 {
                 Ends::V6(v6(1, host), v6(2, peer))
             } else {
@@ -54,7 +81,12 @@ impl Flow {
             },
             source_port: random.random_range(FIRST_PORT..=u16::MAX),
             destination_port: random.random_range(FIRST_PORT..=u16::MAX),
+        };
+        if hosts == Hosts::Shared {
+            let below = FLOWS_A_HOST as u16 - 1;
+            flow.source_port = flow.source_port & !below | (index / HOSTS) as u16;
         }
+        flow
     }
 }
 

@@ -48,6 +48,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     };
     let cases = select_cases(&options.selection.cases, more)?;
     let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
+    let flows = options.flows as usize;
+    plan::check_flows(&mixes, flows)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
     let surveys = captures::survey(&arguments.files, limits(&options.selection), &stop)?;
@@ -55,7 +57,9 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let pinned = host::pin();
     let disturbance = Disturbance::now();
     let clock = Clock::measure();
-    let setup = setup(&options.selection);
+    let mut setup = setup(&options.selection);
+    // Room for as many as are asked for, if that is more than for a capture.
+    setup.flows.v4 = setup.flows.v4.max(flows);
     let bench = Bench {
         cases: &cases,
         setup: &setup,
@@ -69,6 +73,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         cost: Cost::pilot(&bench, caches, &mut rng)?,
         caches,
         burst: setup.burst,
+        flows,
     };
     let seconds = seconds(options);
     let schedule = Schedule::new(&planner, &mixes, &surveys, seconds, options.full);
@@ -173,10 +178,10 @@ impl Run<'_> {
 
     fn sizes(&mut self, mixes: &[Mix], schedule: &Schedule) -> Result<(), Failure> {
         for mix in mixes {
-            let chunk = plan::generate(*mix, self.bench.setup.seed)?;
+            let chunk = plan::generate(*mix, self.planner.flows, self.bench.setup.seed)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
             let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-            let shapes = self.planner.shapes(longest, mix.mean_bytes());
+            let shapes = self.planner.generated_shapes(longest, mix.mean_bytes());
             for (temperature, shape) in TEMPERATURES.into_iter().zip(shapes) {
                 if self.stopped() {
                     return Ok(());
@@ -190,9 +195,10 @@ impl Run<'_> {
                     workload: mix.to_string(),
                     capture: None,
                     temperature,
+                    flows: Some(self.planner.flows as u64),
                 };
                 let mut group = GroupInMaking::new(self.bench, subject);
-                let work = Work::size(mix.mean_bytes(), shape);
+                let work = Work::size(self.planner.flows, mix.mean_bytes(), shape);
                 let seconds = schedule.seconds_per_size;
                 self.measure(&mut group, packets.clone(), shape, &work, seconds);
                 self.keep(group)?;

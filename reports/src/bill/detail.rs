@@ -116,8 +116,15 @@ fn circumstances(group: &GroupBill<'_>) -> String {
             "packets of one size class, without fragments, grouped into bursts of their own"
         }
     };
+    let flows = of.flows.map_or_else(String::new, |flows| {
+        format!(
+            " and {} flow{}",
+            count(flows),
+            if flows == 1 { "" } else { "s" }
+        )
+    });
     let mut line = format!(
-        "ns a packet; {} {kind}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",
+        "ns a packet; {} {kind}{flows}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",
         count(of.packets),
         bytes(of.mean_inner_bytes),
         of.burst,

@@ -216,6 +216,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
         instances: INSTANCES as u32,
         rounds: 240,
         anchor_ghz: 3.69,
+        flows: None,
         anchor_width: 3.78,
         rows,
         null_gate: vec![
