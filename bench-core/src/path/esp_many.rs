@@ -53,7 +53,11 @@ impl<C: Cipher> EspMany<C> {
             near: Forwarder::new(setup, Rules::Default),
             sealer: Sealer {
                 sas: outbound.collect::<Result<_, _>>()?,
-                by_destination: ByDestination::new(sas, setup.flows, setup.seed),
+                by_destination: ByDestination::new(
+                    sas,
+                    setup.flows.v4 + setup.flows.v6,
+                    setup.seed,
+                ),
                 envelope: Envelope::new(setup, Framing::PLAIN, C::LAYOUT),
                 jobs: Jobs::new(),
                 found: [0; CHUNK],
