@@ -3,14 +3,16 @@
 
 mod packets;
 
-use packets::{A, A6, B, B6, udp4, udp6};
+use packets::{A, A6, B, B6, ip4, udp4, udp6};
 use tunneltax_core::cipher::Layout;
 use tunneltax_core::cipher::ring::{AES_256, Ring};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::esp::{Framing, Opener, Sealer};
-use tunneltax_core::path::{Case, Setup, cases, find, keys, reference};
+use tunneltax_core::path::underlay::Family;
+use tunneltax_core::path::{Case, Setup, cases, find, keys, overhead, reference};
 use tunneltax_core::sa::{InboundSa, Numbers, OutboundSa};
+use tunneltax_core::wire;
 
 type Gcm = Ring<{ AES_256 }>;
 
@@ -73,7 +75,8 @@ fn bytes_added_are_those_of_the_standards() {
     }
 }
 
-/// The arithmetic and what the path emits are one, for every case and every size.
+/// The arithmetic and what the path emits are one, for every case and every size, and so is what
+/// fits the MTU: from a header with nothing behind it.
 #[test]
 fn what_is_sent_is_as_long_as_the_arithmetic_says() {
     for case in cases() {
@@ -81,18 +84,121 @@ fn what_is_sent_is_as_long_as_the_arithmetic_says() {
         let (front, behind) = (case.overhead.front, case.overhead.tailroom());
         let mut arena = Arena::new(1, front, 1500, behind);
         let mut burst = arena.frames();
-        for bytes in 28..=1500 {
-            let packet = udp4((A, 5000), (B, 53), &vec![7; bytes - 28]);
+        for bytes in 20..=1500 {
+            let packet = match bytes {
+                // No ports: the group judges it all the same.
+                20..28 => ip4(253, &[], &vec![7; bytes - 20], |_| ()),
+                _ => udp4((A, 5000), (B, 53), &vec![7; bytes - 28]),
+            };
             assert!(burst[0].load(&packet));
             path.send(&mut burst);
+            assert_eq!(burst[0].fate, Fate::Carried, "{} {bytes}", case.id);
             let expected = bytes + case.overhead.added_bytes(bytes);
             assert_eq!(burst[0].len(), expected, "{} {bytes}", case.id);
             // A cipher alone sends nothing.
             if case.hops > 0 {
-                assert_eq!(burst[0].over_mtu, expected > 1500, "{} {bytes}", case.id);
+                let fits = Some(bytes) <= case.overhead.largest_inner_bytes(1500);
+                assert_eq!(burst[0].over_mtu, !fits, "{} {bytes}", case.id);
+                let version = match case.outer {
+                    Family::V4 => 4,
+                    Family::V6 => 6,
+                };
+                assert_eq!(
+                    wire::version(burst[0].bytes()),
+                    Some(version),
+                    "{}",
+                    case.id
+                );
             }
         }
     }
+}
+
+/// Longer than a length field can say is not sent, and nothing shorter is refused.
+#[test]
+fn the_longest_packet_is_the_one_that_the_arithmetic_knows() {
+    for case in cases().filter(|case| case.hops > 0) {
+        let exists = |bytes| case.overhead.outer_bytes(bytes, case.outer).is_some();
+        assert!(!exists(19) && exists(20) && !exists(65_536), "{}", case.id);
+        let longest = (20..=65_535).rev().find(|bytes| exists(*bytes)).unwrap();
+        let fate = |bytes: usize| {
+            let mut path = case.open(&Setup::default()).unwrap();
+            let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+            let mut arena = Arena::new(1, front, bytes, behind);
+            let mut burst = arena.frames();
+            assert!(burst[0].load(&udp4((A, 5000), (B, 53), &vec![7; bytes - 28])));
+            path.send(&mut burst);
+            burst[0].fate
+        };
+        assert_eq!(fate(longest), Fate::Carried, "{} {longest}", case.id);
+        if longest < 65_535 {
+            let refused = Fate::Dropped(Reason::NoRoom);
+            assert_eq!(fate(longest + 1), refused, "{} {longest}", case.id);
+        }
+    }
+}
+
+#[test]
+fn what_fits_an_mtu_is_what_the_standards_leave() {
+    // 1500 less 20 of outer header, 8 + 8 in front and 16 behind is 1448, a multiple of 4, of
+    // which the trailer takes 2. In the same way from the other headers.
+    for (id, largest) in [
+        ("forward", 1500),
+        ("vxlan", 1450),
+        ("esp/aes-256-gcm@ring", 1446),
+        ("esp6/aes-256-gcm@ring", 1426),
+        ("esp-udp/aes-256-gcm@ring", 1438),
+        ("esp6-udp/aes-256-gcm@ring", 1418),
+        ("esp+pad16/aes-256-gcm@ring", 1438),
+        // An IV of 16 leaves 1440, which is a multiple of the block; one of 8 leaves 1448.
+        ("esp/aes-256-cbc+hmac-sha-256-128@rustcrypto", 1438),
+        ("esp/3des-cbc+hmac-sha-256-128@rustcrypto", 1446),
+    ] {
+        let overhead = case(id).overhead;
+        assert_eq!(overhead.largest_inner_bytes(1500), Some(largest), "{id}");
+    }
+    // Fixed headers of IP and TCP: 20 + 20, and 40 + 20.
+    assert_eq!(overhead::mss(1446, Family::V4), Some(1406));
+    assert_eq!(overhead::mss(1446, Family::V6), Some(1386));
+    assert_eq!(overhead::mss(40, Family::V4), None);
+    // 20 + 16 + 16 is 52: the next multiple of 4 that holds a header and a trailer is 24.
+    let gcm = case("esp/aes-256-gcm@ring").overhead;
+    assert_eq!(gcm.largest_inner_bytes(75), None);
+    assert_eq!(gcm.largest_inner_bytes(76), Some(22));
+    assert_eq!(gcm.largest_inner_bytes(51), None);
+}
+
+/// By cutting one off after the other, as RFC 791, 3.2 has it.
+#[test]
+fn fragments_are_those_of_the_procedure() {
+    for (family, header, more) in [(Family::V4, 20, 0), (Family::V6, 40, 8)] {
+        for mtu in [68, 75, 576, 1280, 1400, 1492, 1499, 1500] {
+            for outer in header..=9100 {
+                let (mut left, mut packets) = (outer - header, 1);
+                if outer > mtu {
+                    while header + more + left > mtu {
+                        left -= (mtu - header - more) / 8 * 8;
+                        packets += 1;
+                    }
+                }
+                let said = overhead::fragments(family, outer, mtu);
+                assert_eq!(said, Some(packets), "{family:?} {outer} through {mtu}");
+            }
+        }
+    }
+    // 1556 - 20 are 1536 octets: 1480 and 56. A last fragment need not end on 8 octets.
+    assert_eq!(overhead::fragments(Family::V4, 1556, 1500), Some(2));
+    assert_eq!(
+        overhead::fragments(Family::V4, 20 + 1472 + 1479, 1499),
+        Some(2)
+    );
+    assert_eq!(
+        overhead::fragments(Family::V4, 20 + 1472 + 1480, 1499),
+        Some(3)
+    );
+    assert_eq!(overhead::fragments(Family::V6, 1501, 1500), Some(2));
+    assert_eq!(overhead::fragments(Family::V4, 28, 27), None);
+    assert_eq!(overhead::fragments(Family::V6, 100, 40), None);
 }
 
 #[test]

@@ -1,5 +1,18 @@
-//! Header arithmetic: which bytes a case adds to a packet, exactly. The one place that says so;
-//! what a path emits is held against it, packet by packet.
+//! Header arithmetic: which bytes a case adds to a packet, exactly, and what of that fits an MTU.
+//! The one place that says so; what a path emits is held against it, packet by packet.
+
+use super::underlay::Family;
+use crate::wire::{ipv4, ipv6};
+
+/// Most octets of an IPv4 packet, and most behind an IPv6 header: what a length field of 16 bits
+/// can say (RFC 791, 3.1; RFC 8200, 3).
+const LENGTH_MAX: usize = u16::MAX as usize;
+/// A TCP header without options (RFC 9293, 3.1).
+const TCP_HEADER_BYTES: usize = 20;
+/// The Fragment header of IPv6 (RFC 8200, 4.5).
+const FRAGMENT_HEADER_BYTES: usize = 8;
+/// Every fragment but the last carries a multiple of this (RFC 791, 3.2; RFC 8200, 4.5).
+const FRAGMENT_UNIT_BYTES: usize = 8;
 
 /// Octets around an inner packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,5 +68,76 @@ impl Overhead {
     /// Octets added to a packet of so many.
     pub const fn added_bytes(self, inner_bytes: usize) -> usize {
         self.front + self.padding_bytes(inner_bytes) + self.trailer + self.icv
+    }
+
+    /// Octets of the outer packet around an IP packet of so many, under an outermost header of
+    /// `outer`. `None` where there is no such packet: shorter than a header, or longer than a
+    /// length field can say.
+    pub const fn outer_bytes(self, inner_bytes: usize, outer: Family) -> Option<usize> {
+        if inner_bytes < ipv4::HEADER_BYTES || inner_bytes > LENGTH_MAX {
+            return None;
+        }
+        let longest = match outer {
+            Family::V4 => LENGTH_MAX,
+            Family::V6 => ipv6::HEADER_BYTES + LENGTH_MAX,
+        };
+        let outer_bytes = inner_bytes + self.added_bytes(inner_bytes);
+        if outer_bytes > longest {
+            return None;
+        }
+        Some(outer_bytes)
+    }
+
+    /// Longest inner packet whose outer one is no longer than `outer_mtu`; `None` where not even
+    /// a header fits.
+    pub const fn largest_inner_bytes(self, outer_mtu: usize) -> Option<usize> {
+        let Some(room) = outer_mtu.checked_sub(self.front + self.icv) else {
+            return None;
+        };
+        let padded = room & !(self.alignment - 1);
+        match padded.checked_sub(self.trailer) {
+            Some(inner_bytes) if inner_bytes >= ipv4::HEADER_BYTES => Some(inner_bytes),
+            _ => None,
+        }
+    }
+}
+
+/// Packets in which an outer packet of so many octets goes through `mtu`: 1 where it fits, and
+/// else as many as the near gateway cuts it into. IPv4 repeats the header (RFC 791, 3.2), IPv6
+/// adds a Fragment header to each (RFC 8200, 4.5). `None` where no fragment fits.
+pub const fn fragments(outer: Family, outer_bytes: usize, mtu: usize) -> Option<usize> {
+    if outer_bytes <= mtu {
+        return Some(1);
+    }
+    let (header_bytes, repeated_bytes) = match outer {
+        Family::V4 => (ipv4::HEADER_BYTES, ipv4::HEADER_BYTES),
+        Family::V6 => (
+            ipv6::HEADER_BYTES,
+            ipv6::HEADER_BYTES + FRAGMENT_HEADER_BYTES,
+        ),
+    };
+    let Some(last_max) = mtu.checked_sub(repeated_bytes) else {
+        return None;
+    };
+    let each = last_max / FRAGMENT_UNIT_BYTES * FRAGMENT_UNIT_BYTES;
+    if each == 0 {
+        return None;
+    }
+    // The last one is bound by the MTU alone.
+    let before_last = (outer_bytes - header_bytes).saturating_sub(last_max);
+    Some(before_last.div_ceil(each) + 1)
+}
+
+/// Maximum segment size to clamp TCP of `inner` to, so that its packets are no longer than
+/// `largest_inner_bytes`: without fixed IP and TCP headers, and with options, where there are
+/// any, taken out of the segment (RFC 9293, 3.7.1). `None` where no octet is left.
+pub const fn mss(largest_inner_bytes: usize, inner: Family) -> Option<usize> {
+    let ip = match inner {
+        Family::V4 => ipv4::HEADER_BYTES,
+        Family::V6 => ipv6::HEADER_BYTES,
+    };
+    match largest_inner_bytes.checked_sub(ip + TCP_HEADER_BYTES) {
+        Some(0) | None => None,
+        segment => segment,
     }
 }

@@ -241,6 +241,7 @@ impl Esps {
             step: self.step,
             kind: self.kind,
             overhead: self.framing.overhead(Layout::AEAD),
+            outer: self.framing.underlay.family,
             framing: self.framing,
             make: open_esp::<none::None>,
             ..FORWARD
@@ -264,6 +265,7 @@ impl Esps {
             library: Some(C::LIBRARY),
             hides: C::ENCRYPTS,
             overhead: self.framing.overhead(C::LAYOUT),
+            outer: self.framing.underlay.family,
             framing: self.framing,
             make: open_esp::<C>,
             describe: tunnel::<C>,

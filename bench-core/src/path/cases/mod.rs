@@ -16,6 +16,7 @@ pub use esp::{Tunnel, keys};
 use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
+use super::underlay::Family;
 use super::{PacketPath, Setup, controls, vxlan, wireguard};
 use crate::cipher::KeyLength;
 
@@ -60,6 +61,8 @@ pub struct Case {
     pub hops: u8,
     /// Bytes that it adds to a packet.
     pub overhead: Overhead,
+    /// Family of the outermost header of what an IPv4 packet becomes.
+    pub outer: Family,
     /// How its ESP tunnel is framed, where it is one.
     pub framing: Framing,
     /// Security associations that its gateways have.
@@ -105,6 +108,7 @@ pub(in crate::path) const FORWARD: Case = Case {
     hides: false,
     hops: 2,
     overhead: Overhead::NONE,
+    outer: Family::V4,
     framing: Framing::PLAIN,
     sas: 1,
     make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::Default))),
