@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use tunneltax_core::synth;
 
 use crate::failure::Failure;
+use crate::inner_sizes::InnerSizes;
 use crate::output;
 
 /// Exit codes and files, as `--help` promises them.
@@ -22,6 +23,15 @@ Files in --out (default target/tunneltax):
   record.json   the versioned record, rewritten as cases finish
   report.html   one self-contained page
   report.md     the same for a terminal or a pull request";
+
+/// What `overhead --help` says of the output.
+const OVERHEAD: &str = "\
+JSON, for each case:
+  added          bytes added, one number an inner size; null where no such packet exists
+  fragments      packets that leave for an inner IPv4 packet without DF; with DF, or of IPv6, a
+                 packet for which this is more than 1 is dropped with ICMP
+  largest_inner  largest inner packet that fits the MTU
+  mss_ipv4       TCP MSS to clamp to over inner IPv4; mss_ipv6 over inner IPv6";
 
 /// Replays captured packets through a plain forward and through an IPsec tunnel, and prints
 /// the bill: forwarding, encapsulation, encryption and integrity, in ns and bytes a packet.
@@ -85,6 +95,9 @@ pub enum Verb {
     Verify(VerifyArguments),
     /// Show cases, libraries, bundled captures and sizes
     List,
+    /// Show bytes added, largest inner packet, fragments and MSS of every case; measure nothing
+    #[command(after_help = OVERHEAD)]
+    Overhead(OverheadArguments),
     /// Draw a record again
     #[command(after_help = CONTRACT)]
     Report(ReportArguments),
@@ -163,6 +176,23 @@ pub struct VerifyArguments {
     /// Write what each case sent, and what entered its tunnel, as pcap, with the keys
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
+}
+
+/// `overhead`.
+#[derive(Debug, Args)]
+pub struct OverheadArguments {
+    /// Inner packets, IP total length: a number, a range or a comma-separated list of them
+    #[arg(long, value_name = "SIZES", default_value = "20-1500")]
+    pub inner: InnerSizes,
+    /// Longest packet that leaves the near gateway, bytes
+    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(68..=9216))]
+    pub mtu: u16,
+    /// Cases, as a glob over ids (repeatable); every one that is no yardstick if left out
+    #[arg(long = "case", value_name = "GLOB")]
+    pub cases: Vec<String>,
+    /// Write every size as JSON to standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `report`.

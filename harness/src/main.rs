@@ -7,6 +7,7 @@ mod cmd;
 mod cpu;
 mod failure;
 mod host;
+mod inner_sizes;
 mod lane_sum;
 mod libraries;
 mod measure;
@@ -44,6 +45,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::Run(arguments)) => cmd::run::run(&arguments),
         Some(Verb::Verify(arguments)) => cmd::verify::verify(&arguments),
         Some(Verb::List) => cmd::list::list(),
+        Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
     }
 }

@@ -3,8 +3,12 @@
 use std::io::Write;
 use std::path::Path;
 
+use tunneltax_reports::render::TerminalStyle;
+
 use crate::failure::Failure;
 
+/// Columns where standard output is no terminal.
+const WIDTH: usize = 100;
 const NEXT: &str = "make room there, or name another folder";
 
 /// Says one sentence on standard error; where nobody can hear, nothing is said.
@@ -60,6 +64,17 @@ pub fn beside(folder: &Path) -> std::io::Result<tempfile::NamedTempFile> {
 fn permissions() -> std::fs::Permissions {
     use std::os::unix::fs::PermissionsExt;
     std::fs::Permissions::from_mode(0o644)
+}
+
+/// How this terminal is.
+pub fn style() -> TerminalStyle {
+    let terminal = console::Term::stdout();
+    let columns = terminal.size_checked().map(|(_, columns)| columns);
+    TerminalStyle {
+        full: false,
+        width: columns.map_or(WIDTH, usize::from),
+        color: terminal.is_term() && console::colors_enabled(),
+    }
 }
 
 /// Prints to standard output; a closed pipe (`| head`) is the reader's choice, not a failure.

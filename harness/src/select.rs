@@ -40,12 +40,16 @@ pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case
 
 /// A pattern without `@` is matched against the id without its library.
 fn names(pattern: &Pattern, text: &str, id: &str) -> bool {
-    let without_library = id.split_once('@').map_or(id, |(id, _)| id);
     pattern.matches(if text.contains('@') {
         id
     } else {
-        without_library
+        without_library(id)
     })
+}
+
+/// The part of an id in front of `@`: path and cipher.
+pub fn without_library(id: &str) -> &str {
+    id.split_once('@').map_or(id, |(id, _)| id)
 }
 
 #[cfg(test)]

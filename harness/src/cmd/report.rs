@@ -67,16 +67,7 @@ impl Drawn {
 
 /// The bill for this terminal.
 pub fn bill(record: &Record) -> Result<String, Failure> {
-    let terminal = console::Term::stdout();
-    let width = terminal
-        .size_checked()
-        .map_or(100, |(_, columns)| usize::from(columns));
-    let style = render::TerminalStyle {
-        full: false,
-        width,
-        color: terminal.is_term() && console::colors_enabled(),
-    };
-    render::terminal(record, &style).map_err(undrawable)
+    render::terminal(record, &output::style()).map_err(undrawable)
 }
 
 fn undrawable(why: impl std::fmt::Display) -> Failure {

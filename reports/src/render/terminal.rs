@@ -29,11 +29,7 @@ const TEXT_WIDTH_MAX: usize = 100;
 /// Draws a record for a terminal.
 pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, RecordError> {
     let bill = Bill::new(record)?;
-    let mut out = Page {
-        width: style.width.max(WIDTH_MIN),
-        paint: Paint(style.color),
-        text: String::new(),
-    };
+    let mut out = Page::new(style);
     out.head(&bill);
     overview(&mut out, &bill, style.full);
     if let Some(group) = bill.flagship() {
@@ -51,6 +47,13 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
         out.paragraph(MORE, "", "");
     }
     Ok(out.text)
+}
+
+/// Draws one table that is no part of a bill.
+pub fn table(table: &Table, style: &TerminalStyle) -> String {
+    let mut out = Page::new(style);
+    out.table(table);
+    out.text
 }
 
 /// Cases by workloads: sizes always, captures and classes where there are some.
@@ -155,6 +158,14 @@ struct Page {
 }
 
 impl Page {
+    fn new(style: &TerminalStyle) -> Self {
+        Self {
+            width: style.width.max(WIDTH_MIN),
+            paint: Paint(style.color),
+            text: String::new(),
+        }
+    }
+
     fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');

@@ -1,0 +1,172 @@
+//! `overhead`: bytes that every case adds, the largest inner packet that fits, and what becomes
+//! of a larger one. Arithmetic of `bench-core/src/path/overhead.rs`; nothing is sent or measured.
+
+use std::collections::BTreeSet;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tunneltax_core::path::overhead::{fragments, mss};
+use tunneltax_core::path::underlay::Family;
+use tunneltax_core::path::{Case, Kind};
+use tunneltax_reports::bill::{Cell, RowKind, Table, TableRow};
+use tunneltax_reports::render;
+
+use crate::cli::OverheadArguments;
+use crate::failure::Failure;
+use crate::output;
+use crate::select::{select_cases, without_library};
+
+/// Schema of the JSON.
+const SCHEMA: &str = "tunneltax-overhead/1";
+/// What the tables are, and what they rest on.
+const COMPUTED: &str = "\
+Computed from the standards of the headers, not measured. What every case emits
+is held against it at every size from 20 to 1500 bytes: the test
+what_is_sent_is_as_long_as_the_arithmetic_says in bench-core/tests/variants.rs.
+";
+
+/// Computes and prints.
+pub fn overhead(arguments: &OverheadArguments) -> Result<ExitCode, Failure> {
+    let cases = on_the_wire(&arguments.cases)?;
+    let mtu = usize::from(arguments.mtu);
+    if arguments.json {
+        let computed = Computed::new(&cases, arguments.inner.all(), mtu);
+        let json = serde_json::to_string_pretty(&computed).unwrap_or_default();
+        output::print(&(json + "\n"))?;
+    } else {
+        let computed = Computed::new(&cases, arguments.inner.shown(), mtu);
+        let style = output::style();
+        let tables = [computed.added(), computed.fits()];
+        let tables = tables.map(|table| render::table(&table, &style));
+        output::print(&format!("{COMPUTED}{}", tables.concat()))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cases that send packets, those that differ only in their library once.
+fn on_the_wire(globs: &[String]) -> Result<Vec<&'static Case>, Failure> {
+    let mut cases = select_cases(globs, &[Kind::Variant])?;
+    let mut seen = BTreeSet::new();
+    cases.retain(|case| case.kind != Kind::Yardstick && seen.insert(without_library(case.id)));
+    if cases.is_empty() {
+        return Err(Failure::Usage(format!(
+            "--case {}: a yardstick adds nothing that is sent; `tunneltax list` shows the other cases",
+            globs.join(" --case ")
+        )));
+    }
+    Ok(cases)
+}
+
+/// The JSON.
+#[derive(Serialize)]
+struct Computed {
+    schema: &'static str,
+    /// Longest packet that leaves the near gateway.
+    mtu: usize,
+    /// IP total lengths of inner packets.
+    inner: Vec<usize>,
+    cases: Vec<OfCase>,
+}
+
+/// One case; lists have an entry for every inner size.
+#[derive(Serialize)]
+struct OfCase {
+    /// Id without the library.
+    case: &'static str,
+    added: Vec<Option<usize>>,
+    fragments: Vec<Option<usize>>,
+    largest_inner: Option<usize>,
+    mss_ipv4: Option<usize>,
+    mss_ipv6: Option<usize>,
+}
+
+impl OfCase {
+    fn new(case: &Case, inner: &[usize], mtu: usize) -> Self {
+        let outer = |bytes: &usize| case.overhead.outer_bytes(*bytes, case.outer);
+        let largest_inner = case.overhead.largest_inner_bytes(mtu);
+        Self {
+            case: without_library(case.id),
+            added: inner
+                .iter()
+                .map(|bytes| outer(bytes).map(|outer| outer - bytes))
+                .collect(),
+            fragments: inner
+                .iter()
+                .map(|bytes| fragments(case.outer, outer(bytes)?, mtu))
+                .collect(),
+            largest_inner,
+            mss_ipv4: largest_inner.and_then(|bytes| mss(bytes, Family::V4)),
+            mss_ipv6: largest_inner.and_then(|bytes| mss(bytes, Family::V6)),
+        }
+    }
+}
+
+impl Computed {
+    fn new(cases: &[&Case], inner: Vec<usize>, mtu: usize) -> Self {
+        Self {
+            schema: SCHEMA,
+            mtu,
+            cases: cases
+                .iter()
+                .map(|case| OfCase::new(case, &inner, mtu))
+                .collect(),
+            inner,
+        }
+    }
+
+    /// Bytes added, by size.
+    fn added(&self) -> Table {
+        let head = self.inner.iter().map(ToString::to_string);
+        Table {
+            title: "Bytes added to an inner packet".to_owned(),
+            note: "by its IP total length; - where no such packet exists".to_owned(),
+            head: std::iter::once("case".to_owned()).chain(head).collect(),
+            rows: self.rows(|case| case.added.iter().map(|added| cell(*added)).collect()),
+        }
+    }
+
+    /// What fits, and at sizes where something does not, in how many packets it leaves.
+    fn fits(&self) -> Table {
+        let cut = |at: &usize| {
+            let of = |case: &OfCase| case.fragments.get(*at).copied().flatten();
+            self.cases.iter().any(|case| of(case) > Some(1))
+        };
+        let cut: Vec<usize> = (0..self.inner.len()).filter(cut).collect();
+        let mut head: Vec<String> = ["case", "largest inner", "MSS IPv4", "MSS IPv6"]
+            .map(str::to_owned)
+            .to_vec();
+        head.extend(
+            cut.iter()
+                .map(|at| format!("packets at {}", self.inner[*at])),
+        );
+        let more = if cut.is_empty() {
+            ""
+        } else {
+            "; packets: how many leave for an inner IPv4 packet of that size without DF. With DF, \
+             or of IPv6, one that does not fit is dropped with ICMP"
+        };
+        Table {
+            title: format!("What fits an outer MTU of {} bytes", self.mtu),
+            note: format!("MSS: to clamp TCP to, without options{more}"),
+            head,
+            rows: self.rows(|case| {
+                let fits = [case.largest_inner, case.mss_ipv4, case.mss_ipv6];
+                let sent = cut.iter().map(|at| case.fragments[*at]);
+                fits.into_iter().chain(sent).map(cell).collect()
+            }),
+        }
+    }
+
+    fn rows(&self, cells: impl Fn(&OfCase) -> Vec<Cell>) -> Vec<TableRow> {
+        let row = |case: &OfCase| TableRow {
+            label: case.case.to_owned(),
+            kind: RowKind::Plain,
+            cells: cells(case),
+        };
+        self.cases.iter().map(row).collect()
+    }
+}
+
+fn cell(number: Option<usize>) -> Cell {
+    Cell::Number(number.map_or_else(|| "-".to_owned(), |number| number.to_string()))
+}
