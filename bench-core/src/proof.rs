@@ -29,6 +29,20 @@ pub struct Proof {
     pub carried: Vec<bool>,
 }
 
+impl Proof {
+    /// Adds the counts of another walk to this one; which packets were carried stays as it is.
+    pub fn add(&mut self, other: &Self) {
+        self.packets += other.packets;
+        self.inner_bytes += other.inner_bytes;
+        self.sent_packets += other.sent_packets;
+        self.sent_inner_bytes += other.sent_inner_bytes;
+        self.wire_bytes += other.wire_bytes;
+        self.over_mtu += other.over_mtu;
+        self.verified += other.verified;
+        self.drops.merge(&other.drops);
+    }
+}
+
 /// Packets of a workload whose sent form is searched for their payload.
 const LEAK_CHECKED: u64 = 64;
 /// Octets of payload that are searched for.

@@ -127,24 +127,56 @@ pub fn bundled() -> Result<Vec<ManifestEntry>, Failure> {
     Ok(manifest.capture)
 }
 
-/// Reads every capture once: the named ones, or the bundled ones without any.
+/// A capture before it is read.
+pub struct Source {
+    /// Short name.
+    pub name: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// As the record shows it.
+    pub file: String,
+}
+
+impl Source {
+    /// A capture of the user's.
+    pub fn file(path: &Path) -> Self {
+        Self {
+            name: short_name(path),
+            path: path.to_owned(),
+            file: path.display().to_string(),
+        }
+    }
+
+    fn bundled(entry: ManifestEntry) -> Self {
+        Self {
+            path: Path::new(BUNDLED).join(&entry.file),
+            file: format!("pcaps/{}", entry.file),
+            name: entry.name,
+        }
+    }
+}
+
+/// The bundled captures, to be read.
+pub fn bundled_sources() -> Result<Vec<Source>, Failure> {
+    Ok(bundled()?.into_iter().map(Source::bundled).collect())
+}
+
+/// The named captures, or the bundled ones without any.
+pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
+    if files.is_empty() {
+        return bundled_sources();
+    }
+    Ok(files.iter().map(|path| Source::file(path)).collect())
+}
+
+/// Reads every capture once.
 pub fn survey(
-    files: &[PathBuf],
+    sources: Vec<Source>,
     limits: Limits,
     stop: &AtomicBool,
 ) -> Result<Vec<Survey>, Failure> {
     let mut surveys: Vec<Survey> = Vec::new();
-    let named: Vec<(String, PathBuf, String)> = if files.is_empty() {
-        let entry = |e: ManifestEntry| {
-            let shown = format!("pcaps/{}", e.file);
-            (e.name, Path::new(BUNDLED).join(&e.file), shown)
-        };
-        bundled()?.into_iter().map(entry).collect()
-    } else {
-        let entry = |path: &PathBuf| (short_name(path), path.clone(), path.display().to_string());
-        files.iter().map(entry).collect()
-    };
-    for (name, path, file) in named {
+    for Source { name, path, file } in sources {
         let taken = surveys
             .iter()
             .filter(|s| s.name == name || s.name.starts_with(&format!("{name}~")))

@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use tunneltax_core::synth;
 
@@ -23,6 +24,11 @@ Files in --out (default target/tunneltax):
   record.json   the versioned record, rewritten as cases finish
   report.html   one self-contained page
   report.md     the same for a terminal or a pull request";
+
+/// Least and most packets of an anti-replay window.
+pub const REPLAY_WINDOW: (i64, i64) = (32, 4096);
+/// Least and most packets handed to a path in one call.
+pub const BURST: (i64, i64) = (1, 256);
 
 /// What `overhead --help` says of the output.
 const OVERHEAD: &str = "\
@@ -50,7 +56,7 @@ impl Cli {
     /// Reads the command line; prints help or version, if that is what it asks for, and returns
     /// nothing.
     pub fn read() -> Result<Option<Self>, Failure> {
-        match Self::try_parse() {
+        match Self::parsed(std::env::args_os()) {
             Ok(cli) => Ok(Some(cli)),
             Err(asked) if asked.exit_code() == 0 => {
                 let text = asked.render();
@@ -64,6 +70,46 @@ impl Cli {
             Err(wrong) => Err(Failure::Usage(one_sentence(&wrong.render().to_string()))),
         }
     }
+}
+
+impl Cli {
+    fn parsed(
+        arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
+    ) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let mut cli = Self::from_arg_matches(&matches).map_err(|why| why.format(&mut command))?;
+        if let (Some(Verb::Run(run)), Some((_, matches))) = (&mut cli.verb, matches.subcommand()) {
+            run.options.selection.given = given(matches);
+        }
+        Ok(cli)
+    }
+}
+
+/// The options of [`Selection`] that stand on the command line.
+fn given(matches: &ArgMatches) -> Vec<&'static str> {
+    let ids = [
+        "cases",
+        "mtu",
+        "max_packets",
+        "seed",
+        "replay_window",
+        "burst",
+    ];
+    let names = [
+        "--case",
+        "--mtu",
+        "--max-packets",
+        "--seed",
+        "--replay-window",
+        "--burst",
+    ];
+    let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
+    let pairs = ids.into_iter().zip(names);
+    pairs
+        .filter(|(id, _)| given(id))
+        .map(|(_, name)| name)
+        .collect()
 }
 
 /// What clap says in paragraphs: its complaint and its tip, without the usage behind them.
@@ -106,7 +152,9 @@ pub enum Verb {
 /// `run`.
 #[derive(Debug, Args)]
 pub struct RunArguments {
-    /// Captures (pcap or pcapng, plain, gzip or zstd); the bundled ones if left out
+    /// Captures (pcap or pcapng, plain, gzip or zstd), or a scenario: one that `list` shows, or a
+    /// .toml file. The bundled captures if left out
+    #[arg(value_name = "FILE|SCENARIO")]
     pub files: Vec<PathBuf>,
     /// Options.
     #[command(flatten)]
@@ -129,11 +177,21 @@ pub struct Selection {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Anti-replay window, packets (RFC 4303, 3.4.3)
-    #[arg(long, value_name = "PACKETS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(32..=4096))]
+    #[arg(long, value_name = "PACKETS", default_value_t = 64, value_parser = clap::value_parser!(u32).range(REPLAY_WINDOW.0..=REPLAY_WINDOW.1))]
     pub replay_window: u32,
     /// Packets handed to a path in one call
-    #[arg(long, value_name = "PACKETS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, value_name = "PACKETS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(BURST.0..=BURST.1))]
     pub burst: u16,
+    /// Which of these stand on the command line.
+    #[arg(skip)]
+    pub given: Vec<&'static str>,
+}
+
+impl Selection {
+    /// Whether this option stands on the command line.
+    pub fn is_given(&self, option: &str) -> bool {
+        self.given.contains(&option)
+    }
 }
 
 /// Options of `run`.

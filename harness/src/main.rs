@@ -2,6 +2,7 @@
 //! and prints the bill.
 
 mod captures;
+mod choice;
 mod cli;
 mod cmd;
 mod cpu;
@@ -18,6 +19,7 @@ mod pcap_file;
 mod plan;
 mod progress;
 mod sample;
+mod scenario;
 mod schedule;
 mod select;
 

@@ -20,6 +20,7 @@ use tunneltax_reports::record::{Group, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
 use crate::lane_sum::{LaneSum, values};
+use crate::scenario::Refuted;
 
 /// The case that stands for all tunnels in the null gate: the pinned default library.
 const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
@@ -33,6 +34,8 @@ pub const INSTANCES_MIN: u32 = 5;
 pub struct Bench<'a> {
     /// Cases under comparison, in the order of the bill.
     pub cases: &'a [&'static Case],
+    /// Cases that did something else than the scenario says, and so have no result.
+    pub refuted: &'a [Refuted],
     /// What paths are built from; every instance gets a seed of its own.
     pub setup: &'a Setup,
     /// Calibrated clock.
@@ -104,7 +107,16 @@ impl<'a> GroupInMaking<'a> {
                     against.extend(position(other).filter(|_| other != case.id));
                 }
                 against.dedup();
-                LaneSum::new(case, None, against)
+                let mut lane = LaneSum::new(case, None, against);
+                let of_lane = |r: &&Refuted| {
+                    r.case == case.id && Some(&r.capture) == subject.capture.as_ref()
+                };
+                lane.failed = bench
+                    .refuted
+                    .iter()
+                    .find(of_lane)
+                    .map(|r| r.message.clone());
+                lane
             })
             .collect();
         for twin in [GROUND_TWIN, TUNNEL_TWIN].into_iter().filter_map(position) {
@@ -204,7 +216,7 @@ impl<'a> GroupInMaking<'a> {
                     for (all, one) in carried.iter_mut().zip(&proof.carried) {
                         *all &= one;
                     }
-                    lane.add_proof(&proof);
+                    lane.proof.add(&proof);
                 }
                 Err(why) => lane.failed = Some(why.to_string()),
             }

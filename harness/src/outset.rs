@@ -51,6 +51,7 @@ pub fn begin(
                 shared_percent: None,
             },
         },
+        scenario: None,
         captures: Vec::new(),
         cases: bench
             .cases

@@ -5,6 +5,17 @@ use tunneltax_core::path::{Case, Kind, cases};
 
 use crate::failure::Failure;
 
+/// Why a glob names no case.
+#[derive(Debug, thiserror::Error)]
+pub enum GlobError {
+    /// Not a glob.
+    #[error("{0:?} is not a glob: {1}; try `esp/*` or an id from `tunneltax list`")]
+    Malformed(String, glob::PatternError),
+    /// No id matches.
+    #[error("{0:?} names no case; `tunneltax list` shows them")]
+    NoCase(String),
+}
+
 /// The cases that any of the globs names, in the order of the list; without globs those of the
 /// bill, and of `more` kinds.
 pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case>, Failure> {
@@ -14,28 +25,25 @@ pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case
     }
     let mut named = vec![false; cases().count()];
     for text in globs {
-        let pattern = Pattern::new(text).map_err(|why| {
-            Failure::Usage(format!(
-                "--case {text:?} is not a glob: {why}; try `esp/*` or an id from `tunneltax list`"
-            ))
-        })?;
-        let mut any = false;
-        for (case, named) in cases().zip(&mut named) {
-            if names(&pattern, text, case.id) {
-                *named = true;
-                any = true;
-            }
-        }
-        if !any {
-            return Err(Failure::Usage(format!(
-                "--case {text:?} names no case; `tunneltax list` shows them"
-            )));
+        let matching = matching(text).map_err(|why| Failure::Usage(format!("--case {why}")))?;
+        for (named, matching) in named.iter_mut().zip(matching) {
+            *named |= matching;
         }
     }
     Ok(cases()
         .zip(named)
         .filter_map(|(case, named)| named.then_some(case))
         .collect())
+}
+
+/// Of every case in the order of the list, whether the glob names it; it names at least one.
+pub fn matching(text: &str) -> Result<Vec<bool>, GlobError> {
+    let pattern = Pattern::new(text).map_err(|why| GlobError::Malformed(text.to_owned(), why))?;
+    let matching: Vec<bool> = cases().map(|case| names(&pattern, text, case.id)).collect();
+    if !matching.contains(&true) {
+        return Err(GlobError::NoCase(text.to_owned()));
+    }
+    Ok(matching)
 }
 
 /// A pattern without `@` is matched against the id without its library.

@@ -25,12 +25,34 @@ pub struct Record {
     pub state: String,
     /// Where the figures come from.
     pub provenance: Provenance,
+    /// The scenario that chose what is in here; none where the command line did. Records from
+    /// before there were scenarios have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scenario: Option<Scenario>,
     /// What was measured on, and what was left out of it.
     pub captures: Vec<Capture>,
     /// The cases, in the order of the bill.
     pub cases: Vec<Case>,
     /// Groups of rows that share packets, temperature and rounds.
     pub groups: Vec<Group>,
+}
+
+/// Cases and captures that answer a question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scenario {
+    /// Name, or name of its file without the ending.
+    pub name: String,
+    /// What it asks.
+    pub question: String,
+    /// Ids of the claims that the question comes from.
+    pub claims: Vec<String>,
+    /// How to read the result.
+    pub reading: String,
+    /// Pairs of a capture and a case for which it says what must be sent and dropped.
+    pub expected: u64,
+    /// Options on the command line for which that was not held against the proof; empty where
+    /// it was.
+    pub overridden_by: Vec<String>,
 }
 
 /// Everything needed to say, years later, what was measured.

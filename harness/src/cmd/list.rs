@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use tunneltax_core::path::{Kind, cases};
 
 use crate::captures;
+use crate::choice::DEFAULT_SIZES;
 use crate::failure::Failure;
 use crate::libraries::libraries;
 use crate::output;
+use crate::scenario;
 
 /// Prints the lists.
 pub fn list() -> Result<ExitCode, Failure> {
@@ -40,7 +42,18 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
         }
         writeln!(text)?;
     }
-    writeln!(text, "Cipher libraries, and the code they run on this CPU")?;
+    writeln!(text, "Scenarios (tunneltax run NAME)")?;
+    for name in scenario::names() {
+        match scenario::bundled(name) {
+            Some(Ok(scenario)) => writeln!(text, "  {name:<22} {}", scenario.question)?,
+            Some(Err(why)) => writeln!(text, "  {name:<22} not here: {why}")?,
+            None => {}
+        }
+    }
+    writeln!(
+        text,
+        "\nCipher libraries, and the code they run on this CPU"
+    )?;
     for library in libraries() {
         writeln!(text, "  {:<12} {}", library.name, library.version)?;
         for (algorithm, code) in &library.code {
@@ -52,11 +65,7 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
         }
     }
     writeln!(text, "\nSizes of generated packets (--size LIST)")?;
-    writeln!(
-        text,
-        "  {}, ipsec-imix",
-        super::run::DEFAULT_SIZES.join(", ")
-    )?;
+    writeln!(text, "  {}, ipsec-imix", DEFAULT_SIZES.join(", "))?;
     writeln!(text, "  a number is the IP total length, from 28 to --mtu")?;
     writeln!(text, "\nBundled captures")?;
     match captures::bundled() {

@@ -13,7 +13,7 @@ use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
-use tunneltax_core::path::{Kind, Setup};
+use tunneltax_core::path::Setup;
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
 use tunneltax_reports::record::{Noise, Record, WorkloadKind};
@@ -21,10 +21,10 @@ use tunneltax_reports::stats::median;
 
 use super::report::{self, Drawn};
 use crate::captures::{self, Survey, UNMEASURED};
+use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::host::{self, Disturbance};
-
 use crate::measure::{Bench, GroupInMaking, Subject};
 use crate::output;
 use crate::outset;
@@ -33,26 +33,18 @@ use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
 use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
-use crate::select::select_cases;
-
-/// Sizes of a plain run: IP total lengths, and simple IMIX.
-pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
 
 /// Measures and reports.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
-    let options = &arguments.options;
-    let more: &[Kind] = if options.full {
-        &[Kind::Yardstick]
-    } else {
-        &[]
-    };
-    let cases = select_cases(&options.selection.cases, more)?;
-    let mixes = parse_sizes(&options.sizes, options.selection.mtu)?;
+    let mut choice = Choice::new(arguments)?;
+    let sources = std::mem::take(&mut choice.sources);
+    let (options, mixes) = (&choice.options, &choice.mixes);
+    let limits = limits(&options.selection);
     let flows = options.flows as usize;
-    plan::check_flows(&mixes, flows)?;
+    plan::check_flows(mixes, flows)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
-    let surveys = captures::survey(&arguments.files, limits(&options.selection), &stop)?;
+    let surveys = captures::survey(sources, limits, &stop)?;
 
     let pinned = host::pin();
     let disturbance = Disturbance::now();
@@ -60,8 +52,10 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let mut setup = setup(&options.selection);
     // Room for as many as are asked for, if that is more than for a capture.
     setup.flows.v4 = setup.flows.v4.max(flows);
+    let refuted = choice.refuted(&surveys, limits, &setup, &stop)?;
     let bench = Bench {
-        cases: &cases,
+        cases: &choice.cases,
+        refuted: &refuted,
         setup: &setup,
         clock: &clock,
         stop: &stop,
@@ -76,13 +70,16 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         flows,
     };
     let seconds = seconds(options);
-    let schedule = Schedule::new(&planner, &mixes, &surveys, seconds, options.full);
+    let schedule = Schedule::new(&planner, mixes, &surveys, seconds, options.full);
     if !options.json && !options.quiet {
         output::print(&schedule.describe(&bench, &planner, seconds, options.full))?;
     }
 
     let mut run = Run {
-        record: outset::begin(&bench, options, pinned, &mixes),
+        record: Record {
+            scenario: choice.scenario_of_record(),
+            ..outset::begin(&bench, options, pinned, mixes)
+        },
         options,
         bench: &bench,
         planner: &planner,
@@ -92,7 +89,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         disturbance,
         rng,
     };
-    run.sizes(&mixes, &schedule)?;
+    run.sizes(mixes, &schedule)?;
     run.captures(&surveys, &schedule)?;
     run.bar.finish_and_clear();
     run.conclude()
@@ -117,27 +114,6 @@ pub fn limits(selection: &Selection) -> Limits {
         max_packets: selection.max_packets,
         ..Limits::default()
     }
-}
-
-fn parse_sizes(sizes: &[String], mtu: u16) -> Result<Vec<Mix>, Failure> {
-    let named: Vec<&str> = if sizes.is_empty() {
-        DEFAULT_SIZES.to_vec()
-    } else {
-        sizes.iter().map(String::as_str).collect()
-    };
-    let parse = |text: &str| {
-        let mix = text
-            .trim()
-            .parse::<Mix>()
-            .map_err(|why| Failure::Usage(format!("--size: {why}")))?;
-        match mix.parts().map(|(size, _)| size).max() {
-            Some(largest) if largest > mtu && !sizes.is_empty() => Err(Failure::Usage(format!(
-                "--size {mix}: packets of {largest} bytes do not enter through an MTU of {mtu}; raise --mtu"
-            ))),
-            _ => Ok(mix),
-        }
-    };
-    named.into_iter().map(parse).collect()
 }
 
 /// Ctrl-C ends the run after the reading it is in; a second one ends the program.

@@ -48,7 +48,8 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
     for (library, count) in &vectors {
         let _ = writeln!(text, "{count:>8} published vectors reproduced by {library}");
     }
-    let surveys = captures::survey(&arguments.files, limits, &AtomicBool::new(false))?;
+    let sources = captures::sources(&arguments.files)?;
+    let surveys = captures::survey(sources, limits, &AtomicBool::new(false))?;
     let mut tunnels = Tunnels {
         schema: TUNNELS_SCHEMA,
         sent: Vec::new(),
@@ -63,7 +64,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         };
         let tally = captures::each_chunk(&survey.path, limits, |chunk| {
             for (case, proof) in cases.iter().zip(&mut proofs) {
-                add(proof, &prove(case, &setup, survey, chunk)?);
+                proof.add(&prove(case, &setup, survey, chunk)?);
             }
             writers
                 .iter_mut()
@@ -123,14 +124,6 @@ fn prove(
                 case.id, survey.file, case.id
             ))
         })
-}
-
-fn add(total: &mut Proof, one: &Proof) {
-    total.packets += one.packets;
-    total.wire_bytes += one.wire_bytes;
-    total.over_mtu += one.over_mtu;
-    total.verified += one.verified;
-    total.drops.merge(&one.drops);
 }
 
 fn line(survey: &Survey, case: &Case, proof: &Proof) -> String {

@@ -13,6 +13,7 @@ mod latency;
 mod measured;
 mod origin;
 mod remarks;
+mod scenario;
 mod tables;
 mod words;
 
@@ -25,6 +26,7 @@ pub use latency::{Latency, PERCENTILES};
 pub use measured::{Measured, Rate, Step};
 pub use origin::provenance;
 pub use remarks::remarks;
+pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
 pub use words::{
     NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, count, estimate, three,

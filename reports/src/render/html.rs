@@ -80,6 +80,14 @@ fn header(bill: &Bill<'_>, figures: &[Figure]) -> Markup {
             p.meta {
                 (bill::clean(&of.host.cpu, 80)) " · " (bill::clean(&of.started, bill::NAME_CHARS))
             }
+            @if let Some(scenario) = bill::scenario(bill.record) {
+                section.scenario aria-labelledby="scenario" {
+                    h2 #scenario { (scenario.title) }
+                    p.question { (scenario.question) }
+                    p { (scenario.reading) }
+                    @if let Some(expected) = &scenario.expected { p.meta { (expected) } }
+                }
+            }
             @for (i, sentence) in sentences.iter().enumerate() {
                 p.lead[i == 0] {
                     @for span in sentence {

@@ -11,6 +11,13 @@ use crate::record::{Record, RecordError, WorkloadKind};
 pub fn markdown(record: &Record) -> Result<String, RecordError> {
     let bill = Bill::new(record)?;
     let mut out = String::from("# The bill of one tunnel\n");
+    if let Some(scenario) = bill::scenario(record) {
+        let _ = write!(out, "\n**{}**\n", escape(&scenario.title));
+        let above = [&scenario.question, &scenario.reading];
+        for text in above.into_iter().chain(&scenario.expected) {
+            let _ = write!(out, "\n{}\n", escape(text));
+        }
+    }
     for sentence in bill::sentences(&bill) {
         out.push('\n');
         for span in sentence {

@@ -184,6 +184,9 @@ impl Page {
             let quiet = self.paint.quiet(&line);
             self.line(&quiet);
         }
+        if let Some(scenario) = bill::scenario(bill.record) {
+            self.scenario(&scenario);
+        }
         for sentence in bill::sentences(bill) {
             self.line("");
             let text: String = sentence
@@ -201,6 +204,17 @@ impl Page {
         if bill.groups.is_empty() {
             self.line("");
             self.line("Nothing was measured.");
+        }
+    }
+
+    fn scenario(&mut self, scenario: &bill::Scenario) {
+        self.line("");
+        let title = self.paint.strong(&scenario.title);
+        self.line(&title);
+        self.paragraph(&scenario.question, "", "");
+        for text in [&scenario.reading].into_iter().chain(&scenario.expected) {
+            self.line("");
+            self.paragraph(text, "", "");
         }
     }
 

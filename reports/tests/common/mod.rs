@@ -367,6 +367,7 @@ fn made() -> Record {
         schema: SCHEMA.to_owned(),
         state: "complete".to_owned(),
         provenance: provenance(),
+        scenario: None,
         captures: captures(),
         cases: CASES
             .map(|(id, below, step, ..)| Case {

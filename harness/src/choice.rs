@@ -1,0 +1,190 @@
+//! What a run measures: the defaults, a scenario's choice, and over both the command line's.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use tunneltax_core::capture::Limits;
+use tunneltax_core::path::{Case, Kind, Setup};
+use tunneltax_core::synth::Mix;
+use tunneltax_reports::record;
+
+use crate::captures::{self, Source, Survey};
+use crate::cli::{RunArguments, RunOptions};
+use crate::failure::Failure;
+use crate::scenario::{self, Refuted, Scenario};
+use crate::select::select_cases;
+
+/// Sizes of a plain run: IP total lengths, and simple IMIX.
+pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
+
+/// What a run measures, and how.
+pub struct Choice {
+    /// Cases.
+    pub cases: Vec<&'static Case>,
+    /// Generated packets.
+    pub mixes: Vec<Mix>,
+    /// Captures.
+    pub sources: Vec<Source>,
+    /// Options, with the scenario's where the command line gave none.
+    pub options: RunOptions,
+    /// The scenario, where one is run.
+    pub scenario: Option<Scenario>,
+    /// What on the command line keeps the scenario's expectations from being checked.
+    pub overridden_by: Vec<&'static str>,
+}
+
+impl Choice {
+    /// Reads what the arguments name; captures are not yet opened.
+    pub fn new(arguments: &RunArguments) -> Result<Self, Failure> {
+        let options = arguments.options.clone();
+        match split(&arguments.files)? {
+            (None, files) => Ok(Self {
+                cases: plain_cases(&options)?,
+                mixes: sizes(&options, &DEFAULT_SIZES)?,
+                sources: captures::sources(&files)?,
+                options,
+                scenario: None,
+                overridden_by: Vec::new(),
+            }),
+            (Some(scenario), files) => Self::of_scenario(scenario, &files, options),
+        }
+    }
+
+    fn of_scenario(
+        mut scenario: Scenario,
+        files: &[PathBuf],
+        mut options: RunOptions,
+    ) -> Result<Self, Failure> {
+        let selection = &mut options.selection;
+        let mut overridden_by = selection.given.clone();
+        if !selection.is_given("--replay-window") {
+            selection.replay_window = scenario.replay_window.unwrap_or(selection.replay_window);
+        }
+        if !selection.is_given("--burst") {
+            selection.burst = scenario.burst.unwrap_or(selection.burst);
+        }
+        let cases = if selection.is_given("--case") {
+            plain_cases(&options)?
+        } else {
+            scenario.cases.clone()
+        };
+        let mixes = if options.sizes.is_empty() {
+            enter("size", &scenario.mixes, options.selection.mtu)?;
+            scenario.mixes.clone()
+        } else {
+            sizes(&options, &[])?
+        };
+        let mut sources = std::mem::take(&mut scenario.sources);
+        if !files.is_empty() {
+            sources = captures::sources(files)?;
+            overridden_by.push("a capture");
+        }
+        Ok(Self {
+            cases,
+            mixes,
+            sources,
+            options,
+            scenario: Some(scenario),
+            overridden_by,
+        })
+    }
+
+    /// The cases that did something else than the scenario expects; none where nothing is
+    /// expected, or not of what was asked for.
+    pub fn refuted(
+        &self,
+        surveys: &[Survey],
+        limits: Limits,
+        setup: &Setup,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Refuted>, Failure> {
+        match &self.scenario {
+            Some(scenario) if self.overridden_by.is_empty() => {
+                scenario::refuted(scenario, surveys, limits, setup, stop)
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    /// The scenario as the record has it.
+    pub fn scenario_of_record(&self) -> Option<record::Scenario> {
+        let scenario = self.scenario.as_ref()?;
+        Some(scenario.to_record(&self.overridden_by))
+    }
+}
+
+/// The scenario among the arguments, and the captures.
+fn split(named: &[PathBuf]) -> Result<(Option<Scenario>, Vec<PathBuf>), Failure> {
+    let mut found: Option<Scenario> = None;
+    let mut files = Vec::new();
+    for path in named {
+        let scenario = match path.to_str().and_then(scenario::bundled) {
+            Some(bundled) => bundled?,
+            None if path.extension().is_some_and(|ending| ending == "toml") => {
+                scenario::load(path)?
+            }
+            None if is_bare_word(path) && !path.exists() => {
+                return Err(Failure::Usage(format!(
+                    "{} is neither a file nor a scenario; name a capture, or one of {}",
+                    path.display(),
+                    scenario::names().collect::<Vec<_>>().join(", ")
+                )));
+            }
+            None => {
+                files.push(path.clone());
+                continue;
+            }
+        };
+        if let Some(first) = &found {
+            return Err(Failure::Usage(format!(
+                "{} and {} are two scenarios; run them one after the other",
+                first.name, scenario.name
+            )));
+        }
+        found = Some(scenario);
+    }
+    Ok((found, files))
+}
+
+/// Neither a path nor a name with an ending: most likely a scenario's name.
+fn is_bare_word(path: &Path) -> bool {
+    path.extension().is_none() && path.components().count() == 1
+}
+
+fn plain_cases(options: &RunOptions) -> Result<Vec<&'static Case>, Failure> {
+    let more: &[Kind] = if options.full {
+        &[Kind::Yardstick]
+    } else {
+        &[]
+    };
+    select_cases(&options.selection.cases, more)
+}
+
+/// The sizes that `--size` names, or these without any.
+fn sizes(options: &RunOptions, default: &[&str]) -> Result<Vec<Mix>, Failure> {
+    let parse = |text: &str| {
+        text.trim()
+            .parse::<Mix>()
+            .map_err(|why| Failure::Usage(format!("--size: {why}")))
+    };
+    if options.sizes.is_empty() {
+        return default.iter().copied().map(parse).collect();
+    }
+    let mixes: Result<Vec<Mix>, Failure> = options.sizes.iter().map(|size| parse(size)).collect();
+    let mixes = mixes?;
+    enter("--size", &mixes, options.selection.mtu)?;
+    Ok(mixes)
+}
+
+/// Refuses packets that the near gateway's network could not have sent.
+fn enter(named: &str, mixes: &[Mix], mtu: u16) -> Result<(), Failure> {
+    for mix in mixes {
+        let largest = mix.parts().map(|(size, _)| size).max();
+        if let Some(largest) = largest.filter(|largest| *largest > mtu) {
+            return Err(Failure::Usage(format!(
+                "{named} {mix}: packets of {largest} bytes do not enter through an MTU of {mtu}; raise --mtu"
+            )));
+        }
+    }
+    Ok(())
+}
