@@ -30,7 +30,7 @@ fn every_case_adds_what_its_path_adds_at_every_size() {
     assert_eq!(computed["mtu"], 1500);
     assert_eq!(computed["inner"], json!((20..=1500).collect::<Vec<_>>()));
     let mut expected = BTreeSet::new();
-    for listed in cases().filter(|case| case.kind != Kind::Yardstick) {
+    for listed in cases().filter(|case| case.kind != Kind::Yardstick && case.hops > 0) {
         let (id, _) = listed.id.split_once('@').unwrap_or((listed.id, ""));
         let added: Vec<usize> = (20..=1500)
             .map(|bytes| listed.overhead.added_bytes(bytes))
@@ -53,9 +53,9 @@ fn figures_are_those_of_a_calculation_by_hand() {
         "--inner",
         inner,
         "--case",
-        "esp/aes*",
+        "esp/aes-256-gcm",
         "--case",
-        "esp6/aes*",
+        "esp6/aes-256-gcm",
     ]);
     assert_eq!(computed["cases"].as_array().unwrap().len(), 2);
     let gcm = case(&computed, "esp/aes-256-gcm");
@@ -133,7 +133,7 @@ fn the_table_fits_eighty_columns_and_says_what_it_is() {
     assert_eq!(gcm, ["56", "54", "56", "54", "56", "56", "56"]);
     let gcm = row("esp/aes-256-gcm", "What fits an outer MTU of 1500 bytes");
     assert_eq!(gcm, ["1446", "1406", "1386", "1", "2"]);
-    for line in printed.lines().filter(|line| !line.starts_with("MSS: ")) {
+    for line in printed.lines() {
         assert!(line.chars().count() <= 80, "{line}");
     }
 }

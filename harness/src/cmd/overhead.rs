@@ -9,7 +9,7 @@ use tunneltax_core::path::overhead::{fragments, mss};
 use tunneltax_core::path::underlay::Family;
 use tunneltax_core::path::{Case, Kind};
 use tunneltax_reports::bill::{Cell, RowKind, Table, TableRow};
-use tunneltax_reports::render;
+use tunneltax_reports::render::{self, TerminalStyle};
 
 use crate::cli::OverheadArguments;
 use crate::failure::Failure;
@@ -18,6 +18,8 @@ use crate::select::{select_cases, without_library};
 
 /// Schema of the JSON.
 const SCHEMA: &str = "tunneltax-overhead/1";
+/// Columns that the tables keep to, terminal or not.
+const WIDTH: usize = 80;
 /// What the tables are, and what they rest on.
 const COMPUTED: &str = "\
 Computed from the standards of the headers, not measured. What every case emits
@@ -36,6 +38,10 @@ pub fn overhead(arguments: &OverheadArguments) -> Result<ExitCode, Failure> {
     } else {
         let computed = Computed::new(&cases, arguments.inner.shown(), mtu);
         let style = output::style();
+        let style = TerminalStyle {
+            width: style.width.min(WIDTH),
+            ..style
+        };
         let tables = [computed.added(), computed.fits()];
         let tables = tables.map(|table| render::table(&table, &style));
         output::print(&format!("{COMPUTED}{}", tables.concat()))?;
@@ -47,14 +53,19 @@ pub fn overhead(arguments: &OverheadArguments) -> Result<ExitCode, Failure> {
 fn on_the_wire(globs: &[String]) -> Result<Vec<&'static Case>, Failure> {
     let mut cases = select_cases(globs, &[Kind::Variant])?;
     let mut seen = BTreeSet::new();
-    cases.retain(|case| case.kind != Kind::Yardstick && seen.insert(without_library(case.id)));
+    cases.retain(|case| sends(case) && seen.insert(without_library(case.id)));
     if cases.is_empty() {
         return Err(Failure::Usage(format!(
-            "--case {}: a yardstick adds nothing that is sent; `tunneltax list` shows the other cases",
+            "--case {}: a yardstick sends nothing of its own; `tunneltax list` shows the other cases",
             globs.join(" --case ")
         )));
     }
     Ok(cases)
+}
+
+/// Neither a yardstick nor a cipher alone, which no gateway goes through.
+fn sends(case: &Case) -> bool {
+    case.kind != Kind::Yardstick && case.hops > 0
 }
 
 /// The JSON.
