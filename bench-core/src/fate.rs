@@ -54,6 +54,12 @@ reasons! {
     NatKeepalive = "nat_keepalive",
     /// An IKE message on the port that ESP shares with it (RFC 3948, 2.2).
     IkeMessage = "ike_message",
+    /// The outer packet does not carry OpenVPN (UDP port 1194).
+    NotOpenVpn = "not_openvpn",
+    /// A message of the control channel, on the port that data shares with it.
+    ControlMessage = "control_message",
+    /// Key id or peer id are of another tunnel.
+    WrongPeer = "wrong_peer",
     /// The outer packet does not carry VXLAN (UDP port 4789, flag I).
     NotVxlan = "not_vxlan",
     /// The network identifier is another segment's (RFC 7348, 5).
@@ -73,8 +79,8 @@ reasons! {
     TooOld = "too_old",
     /// Integrity check value wrong (RFC 4303, 3.4.4).
     BadIcv = "bad_icv",
-    /// A WireGuard message without a packet: it only says that the peer is there (WireGuard
-    /// paper, 6.5).
+    /// Authentic, and only says that the peer is there: a WireGuard message without a packet
+    /// (WireGuard paper, 6.5), or OpenVPN's ping.
     Keepalive = "keepalive",
     /// Padding is not 1, 2, 3, … or longer than the packet (RFC 4303, 2.4).
     BadPadding = "bad_padding",

@@ -81,6 +81,7 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     assert_eq!(of("wireguard").count(), 1 + 3);
     // Four numbers of rules, each with first packets; three of routes; time-out, full table.
     assert_eq!(of("forward").count(), 4 * 2 + 3 + 2);
+    assert_eq!(of("openvpn-udp").count(), 1 + 6);
 }
 
 #[test]
@@ -218,9 +219,10 @@ fn the_seed_decides_what_is_sent() {
             round_trip(case, &setup, &packet).0
         };
         assert_eq!(with(1), with(1), "{}", case.id);
-        // The framing alone shows an SPI or a receiver index.
-        let indexed = case.id.starts_with("esp") || case.id.starts_with("wireguard/");
-        let keyed = indexed || case.library.is_some();
+        // The framing alone shows an SPI, an index, a peer or a sequence number of a stream.
+        let named = ["esp", "wireguard/", "openvpn"];
+        let named = named.iter().any(|path| case.id.starts_with(path));
+        let keyed = named || case.library.is_some();
         assert_eq!(with(1) != with(2), keyed, "{}", case.id);
     }
 }

@@ -70,6 +70,8 @@ fn bytes_added_are_those_of_the_standards() {
         ("wireguard/none", 1420, 60),
         ("wireguard/none", 1421, 60),
         ("wireguard/none", 1500, 60),
+        // OpenVPN's P_DATA_V2: opcode and peer id, packet id, tag.
+        ("openvpn-udp/none", 63, 20 + 8 + 4 + 4 + 16),
     ] {
         assert_eq!(case(id).overhead.added_bytes(inner), added, "{id} {inner}");
     }

@@ -91,6 +91,15 @@ pub struct Inner {
 }
 
 impl Inner {
+    /// Of a packet that the writer of the outer header never saw, since it was written to a
+    /// socket as something else: class 0, and DF, with which Linux looks for the MTU of a path
+    /// (ip(7), `IP_MTU_DISCOVER`).
+    pub const UNSEEN: Self = Self {
+        class: 0,
+        dont_fragment: true,
+        is_v4: true,
+    };
+
     /// Reads the first octets of a packet that was forwarded, so that its header is right.
     #[inline(always)]
     pub fn read(packet: &[u8]) -> Result<Self, Reason> {

@@ -7,6 +7,7 @@ pub mod checksum;
 pub mod esp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod openvpn;
 pub mod traffic_class;
 pub mod udp;
 pub mod vxlan;

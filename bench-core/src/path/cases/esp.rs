@@ -367,6 +367,6 @@ fn alone<C: Cipher + 'static>(beside: Kind) -> Case {
 }
 
 /// Text of the list, which is made once and stays.
-fn leaked(text: String) -> &'static str {
+pub(in crate::path) fn leaked(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }

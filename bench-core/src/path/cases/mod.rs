@@ -11,13 +11,14 @@ mod esp;
 
 use std::sync::LazyLock;
 
+pub(in crate::path) use esp::leaked;
 pub use esp::{Tunnel, keys};
 
 use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
 use super::underlay::Family;
-use super::{PacketPath, Setup, controls, vxlan, wireguard};
+use super::{PacketPath, Setup, controls, openvpn, vxlan, wireguard};
 use crate::cipher::KeyLength;
 
 /// Whether a case is part of what a tunnel costs.
@@ -136,6 +137,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     cases.extend(controls::CASES);
     cases.extend(esp::cases());
     cases.extend(wireguard::CASES);
+    cases.extend(openvpn::cases());
     cases.sort_by_key(|case| case.kind);
     cases
 });
