@@ -54,10 +54,22 @@ reasons! {
     NatKeepalive = "nat_keepalive",
     /// An IKE message on the port that ESP shares with it (RFC 3948, 2.2).
     IkeMessage = "ike_message",
-    /// The outer packet does not carry OpenVPN (UDP port 1194).
+    /// Longer than the tunnel's own length field can say.
+    TooLong = "too_long",
+    /// The outer packet does not carry OpenVPN (UDP port 1194, or TCP port 443).
     NotOpenVpn = "not_openvpn",
-    /// A message of the control channel, on the port that data shares with it.
+    /// A message that sets the tunnel up or ends it, where data travels too.
     ControlMessage = "control_message",
+    /// TCP checksum wrong (RFC 9293, 3.1).
+    BadSegmentChecksum = "bad_segment_checksum",
+    /// A TCP segment behind a gap, or one that was received before (RFC 9293, 3.10.7.4).
+    OutOfSequence = "out_of_sequence",
+    /// A TCP segment without octets.
+    Acknowledgement = "acknowledgement",
+    /// What came so far is not a whole record; its octets are kept.
+    Held = "held",
+    /// No record has this length, or more follows behind it.
+    BadRecord = "bad_record",
     /// Key id or peer id are of another tunnel.
     WrongPeer = "wrong_peer",
     /// The outer packet does not carry VXLAN (UDP port 4789, flag I).
@@ -104,11 +116,22 @@ impl Reason {
                 | Self::FragmentOrphan
         )
     }
+
+    /// A tunnel's decision on a packet that is beyond it, before it is sealed: no fault either.
+    pub const fn is_limit(self) -> bool {
+        matches!(self, Self::TooLong)
+    }
 }
 
 /// How many packets met each fate; no allocation, so that it can be kept beside the timed loop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DropCounts([u64; Reason::ALL.len()]);
+
+impl Default for DropCounts {
+    fn default() -> Self {
+        Self([0; Reason::ALL.len()])
+    }
+}
 
 impl DropCounts {
     /// Counts one more.

@@ -54,6 +54,7 @@ impl Arena {
                 next_hop: 0,
                 fate: Fate::Carried,
                 over_mtu: false,
+                segment_bytes: 0,
             })
             .collect()
     }
@@ -71,6 +72,9 @@ pub struct Frame<'a> {
     pub fate: Fate,
     /// Set by a path when the packet, as sent, is longer than the outer MTU.
     pub over_mtu: bool,
+    /// Set by a path that sent one packet as several: they stand back to back, and each but the
+    /// last has so many bytes. 0 where there is only one.
+    pub segment_bytes: u32,
 }
 
 impl Frame<'_> {
@@ -82,6 +86,7 @@ impl Frame<'_> {
         self.next_hop = 0;
         self.fate = Fate::Carried;
         self.over_mtu = false;
+        self.segment_bytes = 0;
         let Some(room) = self.buffer.get_mut(self.headroom as usize..) else {
             return false;
         };
@@ -103,6 +108,15 @@ impl Frame<'_> {
     #[inline(always)]
     pub fn bytes_mut(&mut self) -> &mut [u8] {
         &mut self.buffer[self.start as usize..self.end as usize]
+    }
+
+    /// The packets that would be on the wire, in order: one, or what it was cut into.
+    pub fn wire_packets(&self) -> impl Iterator<Item = &[u8]> {
+        let bytes = match self.segment_bytes {
+            0 => self.len(),
+            bytes => bytes as usize,
+        };
+        self.bytes().chunks(bytes.max(1))
     }
 
     /// Bytes of the packet.

@@ -82,6 +82,9 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     // Four numbers of rules, each with first packets; three of routes; time-out, full table.
     assert_eq!(of("forward").count(), 4 * 2 + 3 + 2);
     assert_eq!(of("openvpn-udp").count(), 1 + 6);
+    for path in ["openvpn-udp", "openvpn-tcp"] {
+        assert_eq!(of(path).count(), 1 + 6, "{path}");
+    }
 }
 
 #[test]

@@ -72,6 +72,9 @@ fn bytes_added_are_those_of_the_standards() {
         ("wireguard/none", 1500, 60),
         // OpenVPN's P_DATA_V2: opcode and peer id, packet id, tag.
         ("openvpn-udp/none", 63, 20 + 8 + 4 + 4 + 16),
+        // A length and 20 octets of TCP more, once or twice.
+        ("openvpn-tcp/none", 1434, 20 + 20 + 2 + 4 + 4 + 16),
+        ("openvpn-tcp/none", 1435, 2 * (20 + 20) + 2 + 4 + 4 + 16),
     ] {
         assert_eq!(case(id).overhead.added_bytes(inner), added, "{id} {inner}");
     }
@@ -92,6 +95,7 @@ fn what_is_sent_is_as_long_as_the_arithmetic_says() {
                 20..28 => ip4(253, &[], &vec![7; bytes - 20], |_| ()),
                 _ => udp4((A, 5000), (B, 53), &vec![7; bytes - 28]),
             };
+            let packet = packets::ip4(253, &[], &vec![7; bytes - 20], |_| ());
             assert!(burst[0].load(&packet));
             path.send(&mut burst);
             assert_eq!(burst[0].fate, Fate::Carried, "{} {bytes}", case.id);
@@ -111,6 +115,8 @@ fn what_is_sent_is_as_long_as_the_arithmetic_says() {
                     "{}",
                     case.id
                 );
+                let over = burst[0].wire_packets().any(|packet| packet.len() > 1500);
+                assert_eq!(burst[0].over_mtu, over, "{} {bytes}", case.id);
             }
         }
     }
@@ -364,4 +370,71 @@ fn extended_numbers_end_too() {
     sealer.seal(&mut burst);
     let exhausted = Fate::Dropped(Reason::SequenceExhausted);
     assert_eq!([burst[0].fate, burst[1].fate], [Fate::Carried, exhausted]);
+}
+
+/// A packet that goes out as two is one packet sent and two on the wire.
+#[test]
+fn packets_on_the_wire_are_counted() {
+    use tunneltax_core::proof::prove;
+    use tunneltax_core::workload::Workload;
+    let packets =
+        [100, 1434, 1435, 1500].map(|bytes| udp4((A, 5000), (B, 53), &vec![7; bytes - 28]));
+    let workload = Workload::new(packets.iter().map(Vec::as_slice).collect());
+    for case in cases().filter(|case| case.hops > 0) {
+        let proof = prove(case, &Setup::default(), &workload).unwrap();
+        let cut = if case.overhead.segments.is_some() {
+            2
+        } else {
+            0
+        };
+        assert_eq!(
+            (proof.sent_packets, proof.wire_packets),
+            (4, 4 + cut),
+            "{}",
+            case.id
+        );
+        let added: usize = packets
+            .iter()
+            .map(|p| case.overhead.added_bytes(p.len()))
+            .sum();
+        assert_eq!(
+            proof.wire_bytes,
+            proof.sent_inner_bytes + added as u64,
+            "{}",
+            case.id
+        );
+    }
+}
+
+#[test]
+fn a_frame_forgets_that_its_packet_was_cut() {
+    let case = case("openvpn-tcp/none");
+    let mut path = case.open(&Setup::default()).unwrap();
+    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let mut arena = Arena::new(1, front, 4000, behind);
+    let mut burst = arena.frames();
+    assert!(burst[0].load(&packets::ip4(253, &[], &[7; 3000], |_| ())));
+    path.send(&mut burst);
+    assert_eq!(burst[0].wire_packets().count(), 3);
+    assert!(burst[0].load(&[7; 4000]));
+    assert_eq!(burst[0].wire_packets().count(), 1);
+}
+
+/// A packet that a tunnel's length field cannot name is dropped with a reason, and no fault.
+#[test]
+fn packets_beyond_a_tunnels_length_are_counted() {
+    use tunneltax_core::proof::prove;
+    use tunneltax_core::workload::Workload;
+    let limited = cases().filter_map(|case| case.overhead.longest_inner.map(|most| (case, most)));
+    let mut seen = 0;
+    for (case, most) in limited {
+        let packets =
+            [most, most + 1].map(|bytes| packets::ip4(253, &[], &vec![7; bytes - 20], |_| ()));
+        let workload = Workload::new(packets.iter().map(Vec::as_slice).collect());
+        let proof = prove(case, &Setup::default(), &workload).unwrap();
+        assert_eq!(proof.carried, [true, false], "{}", case.id);
+        assert!(proof.drops.iter().eq([(Reason::TooLong, 1)]), "{}", case.id);
+        seen += 1;
+    }
+    assert!(seen > 0);
 }

@@ -373,6 +373,10 @@ pub struct Work {
     pub sent_inner_bytes: u64,
     /// Bytes of them, as they were sent.
     pub wire_bytes: u64,
+    /// Packets on the wire: one for each that was sent, or as many as it was cut into. Absent
+    /// from records of before any was.
+    #[serde(default)]
+    pub wire_packets: u64,
     /// Packets that were longer than the outer MTU when sent.
     pub over_mtu: u64,
     /// Dropped on the way, by reason.

@@ -13,6 +13,7 @@ pub mod overhead;
 pub mod records;
 mod sealed;
 pub mod session;
+pub mod stream;
 pub mod underlay;
 pub mod vxlan;
 pub mod wireguard;

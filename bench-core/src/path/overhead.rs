@@ -27,6 +27,39 @@ pub struct Overhead {
     pub trailer: usize,
     /// Behind all: the ICV.
     pub icv: usize,
+    /// How what comes behind the first outer headers is cut, where one packet may go out as
+    /// several.
+    pub segments: Option<Segments>,
+    /// Longest packet that the tunnel's own length fields can hold, where those are what ends
+    /// first; a longer one is dropped.
+    pub longest_inner: Option<usize>,
+}
+
+/// How a record becomes packets: each has a header in front and as much of the record as fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segments {
+    /// Octets in front of each; of the first one, they are part of [`Overhead::front`].
+    pub header_bytes: usize,
+    /// Octets of the record in each but the last.
+    pub payload_bytes: usize,
+}
+
+impl Segments {
+    /// Packets that a record of so many octets becomes.
+    #[inline(always)]
+    pub const fn packets(self, record_bytes: usize) -> usize {
+        if record_bytes <= self.payload_bytes {
+            1
+        } else {
+            record_bytes.div_ceil(self.payload_bytes)
+        }
+    }
+
+    /// Octets of headers beside the first one.
+    #[inline(always)]
+    pub const fn further_header_bytes(self, record_bytes: usize) -> usize {
+        (self.packets(record_bytes) - 1) * self.header_bytes
+    }
 }
 
 impl Overhead {
@@ -37,6 +70,8 @@ impl Overhead {
         padded_most: usize::MAX,
         trailer: 0,
         icv: 0,
+        segments: None,
+        longest_inner: None,
     };
 
     /// Only something in front.
@@ -49,7 +84,11 @@ impl Overhead {
 
     /// Most octets behind a packet.
     pub const fn tailroom(self) -> usize {
-        self.alignment - 1 + self.trailer + self.icv
+        let longest_inner = match self.longest_inner {
+            Some(bytes) => bytes,
+            None => u16::MAX as usize,
+        };
+        self.alignment - 1 + self.trailer + self.icv + self.further_header_bytes(longest_inner)
     }
 
     /// Octets of padding behind a packet of so many.
@@ -65,9 +104,27 @@ impl Overhead {
         }
     }
 
+    /// Octets of headers that stand between parts of what a packet of so many became.
+    #[inline(always)]
+    pub const fn further_header_bytes(self, inner_bytes: usize) -> usize {
+        match self.segments {
+            None => 0,
+            Some(segments) => {
+                let front_bytes = self.front - segments.header_bytes;
+                let back_bytes = self.padding_bytes(inner_bytes) + self.trailer + self.icv;
+                segments.further_header_bytes(front_bytes + inner_bytes + back_bytes)
+            }
+        }
+    }
+
     /// Octets added to a packet of so many.
+    #[inline(always)]
     pub const fn added_bytes(self, inner_bytes: usize) -> usize {
-        self.front + self.padding_bytes(inner_bytes) + self.trailer + self.icv
+        self.front
+            + self.padding_bytes(inner_bytes)
+            + self.trailer
+            + self.icv
+            + self.further_header_bytes(inner_bytes)
     }
 
     /// Octets of the outer packet around an IP packet of so many, under an outermost header of

@@ -2,6 +2,8 @@
 //! it and hand it to what carries it; take a record from there, open it, take the packet out,
 //! then forward.
 //!
+//! What carries records is UDP, a record a datagram, or TCP, see [`super::stream`].
+//!
 //! The program at such an end of a tunnel sits on a socket: outer headers are the socket's and
 //! know nothing of the packet inside, see [`Inner::UNSEEN`]; and no mark that the outer header
 //! collected on its way reaches it.
@@ -9,6 +11,8 @@
 use super::forward::{Forwarder, Rules};
 use super::jobs::{CHUNK, Jobs};
 use super::overhead::Overhead;
+use super::session::first_sequence;
+use super::stream::{Stream, StreamReader, StreamWriter};
 use super::underlay::{Inner, OuterWriter, Underlay};
 use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, Job, KeyLength};
@@ -26,6 +30,8 @@ pub trait Record {
     const LAST_NUMBER: u64;
     /// Whether the replay window is asked before the record is opened, and not only after.
     const CHECKS_BEFORE_OPENING: bool;
+    /// What a packet is called that does not belong to the tunnel.
+    const NOT_OURS: Reason;
 
     /// Octets in front of the packet, outer headers included, and behind.
     fn overhead(&self) -> Overhead;
@@ -36,23 +42,40 @@ pub trait Record {
     fn read(&self, record: &[u8]) -> Result<Job, Reason>;
     /// The number in the job of a record that was read.
     fn number(&self, job: &Job) -> u64;
+    /// Octets of a record that begins like this, its length included; `None` where too little
+    /// of it is there. Only a stream asks.
+    fn length(octets: &[u8]) -> Result<Option<usize>, Reason>;
     /// Where the packet stands in text that is authentic: octets in front of it and behind.
     fn unwrap(&self, text: &[u8]) -> Result<(usize, usize), Reason>;
 }
 
 /// What carries records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Carrier {
-    /// Outer headers.
-    pub underlay: Underlay,
-    /// What a packet is called that does not belong to the tunnel.
-    pub not_ours: Reason,
+pub enum Carrier {
+    /// One record a datagram.
+    Datagrams(Underlay),
+    /// One record behind the other.
+    Stream(Stream),
 }
 
 impl Carrier {
-    /// Octets of outer headers.
-    pub const fn bytes(self) -> usize {
-        self.underlay.bytes()
+    /// Octets of the first outer headers.
+    pub const fn header_bytes(self) -> usize {
+        match self {
+            Self::Datagrams(underlay) => underlay.bytes(),
+            Self::Stream(stream) => stream.header_bytes(),
+        }
+    }
+
+    /// Bytes that a tunnel adds whose records have so many octets in front of the packet.
+    pub const fn overhead(self, front_bytes: usize) -> Overhead {
+        Overhead {
+            segments: match self {
+                Self::Datagrams(_) => None,
+                Self::Stream(stream) => Some(stream.segments()),
+            },
+            ..Overhead::in_front(self.header_bytes() + front_bytes)
+        }
     }
 }
 
@@ -109,8 +132,14 @@ struct Envelope<R> {
     record: R,
     overhead: Overhead,
     next_number: u64,
-    carrier: Carrier,
-    outer: OuterWriter,
+    header_bytes: usize,
+    writer: Writer,
+}
+
+/// Hands records to what carries them.
+enum Writer {
+    Datagrams(OuterWriter),
+    Stream(StreamWriter),
 }
 
 impl<C: Cipher, R: Record> Sealer<C, R> {
@@ -122,8 +151,15 @@ impl<C: Cipher, R: Record> Sealer<C, R> {
                 overhead: record.overhead(),
                 record,
                 next_number: R::FIRST_NUMBER,
-                carrier,
-                outer: OuterWriter::new(carrier.underlay, setup.outer_mtu),
+                header_bytes: carrier.header_bytes(),
+                writer: match carrier {
+                    Carrier::Datagrams(underlay) => {
+                        Writer::Datagrams(OuterWriter::new(underlay, setup.outer_mtu))
+                    }
+                    Carrier::Stream(stream) => {
+                        Writer::Stream(StreamWriter::new(stream, first_sequence(setup)))
+                    }
+                },
             },
             jobs: Jobs::new(),
         }
@@ -133,6 +169,15 @@ impl<C: Cipher, R: Record> Sealer<C, R> {
     #[must_use]
     pub fn from_number(mut self, number: u64) -> Self {
         self.envelope.next_number = number;
+        self
+    }
+
+    /// The same, whose next octet in a stream has this number; datagrams have none.
+    #[must_use]
+    pub fn from_sequence(mut self, sequence: u32) -> Self {
+        if let Writer::Stream(stream) = &mut self.envelope.writer {
+            stream.next_sequence = sequence;
+        }
         self
     }
 
@@ -152,6 +197,17 @@ impl<C: Cipher, R: Record> Sealer<C, R> {
         } = self;
         let jobs = jobs.fill(chunk, |frame, at| envelope.wrap(frame, at));
         cipher.seal(chunk, jobs);
+        let Writer::Stream(stream) = &mut envelope.writer else {
+            return;
+        };
+        for job in jobs {
+            let Some(frame) = chunk.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
+                continue;
+            };
+            if let Err(reason) = stream.write(frame) {
+                frame.drop_as(reason);
+            }
+        }
     }
 }
 
@@ -163,20 +219,30 @@ impl<R: Record> Envelope<R> {
         if number > R::LAST_NUMBER {
             return Err(Reason::SequenceExhausted);
         }
-        let added_bytes = self.overhead.added_bytes(frame.len());
-        let (front_bytes, back_bytes) = (self.overhead.front, added_bytes - self.overhead.front);
+        let inner_bytes = frame.len();
+        if self
+            .overhead
+            .longest_inner
+            .is_some_and(|most| inner_bytes > most)
+        {
+            return Err(Reason::TooLong);
+        }
+        let front_bytes = self.overhead.front;
+        let back_bytes = self.overhead.added_bytes(inner_bytes) - front_bytes;
         frame.push_back(back_bytes).ok_or(Reason::NoRoom)?;
         frame.push_front(front_bytes).ok_or(Reason::NoRoom)?;
         let total_bytes = frame.len();
-        let outer_bytes = self.carrier.bytes();
-        let split = frame.bytes_mut().split_at_mut_checked(outer_bytes);
-        let (outer, record) = split.ok_or(Reason::NoRoom)?;
-        let job = self.record.write(number, record)?;
-        self.outer.write(outer, total_bytes, Inner::UNSEEN)?;
+        let record_end = total_bytes - self.overhead.further_header_bytes(inner_bytes);
+        let record = frame.bytes_mut().get_mut(self.header_bytes..record_end);
+        let job = self.record.write(number, record.ok_or(Reason::NoRoom)?)?;
+        if let Writer::Datagrams(outer) = &mut self.writer {
+            let headers = frame.bytes_mut().get_mut(..self.header_bytes);
+            outer.write(headers.ok_or(Reason::NoRoom)?, total_bytes, Inner::UNSEEN)?;
+            frame.over_mtu |= outer.is_over_mtu(total_bytes);
+        }
         // Nothing fails any more: only now the number is used up.
         self.next_number = number + 1;
-        frame.over_mtu |= self.outer.is_over_mtu(total_bytes);
-        let outer_bytes = outer_bytes as u32;
+        let outer_bytes = self.header_bytes as u32;
         Ok(Job {
             frame: at,
             text_start: job.text_start + outer_bytes,
@@ -190,9 +256,15 @@ impl<R: Record> Envelope<R> {
 pub struct Opener<C, R> {
     cipher: C,
     record: R,
-    carrier: Carrier,
+    reader: Reader,
     window: ReplayWindow,
     jobs: Jobs,
+}
+
+/// Takes records from what carries them.
+enum Reader {
+    Datagrams(Underlay, Reason),
+    Stream(StreamReader),
 }
 
 impl<C: Cipher, R: Record> Opener<C, R> {
@@ -201,10 +273,25 @@ impl<C: Cipher, R: Record> Opener<C, R> {
         Self {
             cipher,
             record,
-            carrier,
+            reader: match carrier {
+                Carrier::Datagrams(underlay) => Reader::Datagrams(underlay, R::NOT_OURS),
+                Carrier::Stream(stream) => {
+                    let sequence = first_sequence(setup);
+                    Reader::Stream(StreamReader::new(stream, sequence, R::NOT_OURS))
+                }
+            },
             window: ReplayWindow::new(setup.replay_window),
             jobs: Jobs::new(),
         }
+    }
+
+    /// The same, which waits for the octet with this number; datagrams have none.
+    #[must_use]
+    pub fn from_sequence(mut self, sequence: u32) -> Self {
+        if let Reader::Stream(stream) = &mut self.reader {
+            stream.expected = sequence;
+        }
+        self
     }
 
     /// Opens what the burst still carries. The replay window moves for what is authentic, and
@@ -220,12 +307,17 @@ impl<C: Cipher, R: Record> Opener<C, R> {
         let Self {
             cipher,
             record,
-            carrier,
+            reader,
             window,
             jobs,
         } = self;
         let jobs = jobs.fill(chunk, |frame, at| {
-            take_datagram(*carrier, frame)?;
+            match reader {
+                Reader::Datagrams(underlay, not_ours) => {
+                    take_datagram(*underlay, *not_ours, frame)?;
+                }
+                Reader::Stream(stream) => stream.take(frame, R::length)?,
+            }
             let job = record.read(frame.bytes())?;
             if R::CHECKS_BEFORE_OPENING {
                 window.check(record.number(&job))?;
@@ -247,8 +339,12 @@ impl<C: Cipher, R: Record> Opener<C, R> {
 
 /// Takes the outer headers away, and what the link padded the packet with.
 #[inline(always)]
-fn take_datagram(carrier: Carrier, frame: &mut Frame<'_>) -> Result<(), Reason> {
-    let outer = carrier.underlay.read(frame.bytes(), carrier.not_ours)?;
+fn take_datagram(
+    underlay: Underlay,
+    not_ours: Reason,
+    frame: &mut Frame<'_>,
+) -> Result<(), Reason> {
+    let outer = underlay.read(frame.bytes(), not_ours)?;
     let record_bytes = outer.total_bytes - outer.header_bytes;
     frame.keep(outer.header_bytes, record_bytes);
     Ok(())

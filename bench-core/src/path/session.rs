@@ -32,3 +32,8 @@ impl Session {
         }
     }
 }
+
+/// Number of the first octet of a stream: another one for another set-up (RFC 9293, 3.4.1).
+pub fn first_sequence(setup: &Setup) -> u32 {
+    Session::seeded(setup, 0).id
+}

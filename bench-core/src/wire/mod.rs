@@ -8,6 +8,7 @@ pub mod esp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod openvpn;
+pub mod tcp;
 pub mod traffic_class;
 pub mod udp;
 pub mod vxlan;

@@ -21,6 +21,11 @@ pub const TAG_BYTES: usize = 16;
 pub const IMPLICIT_IV_BYTES: usize = 8;
 const _: () = assert!(IMPLICIT_IV_BYTES + 4 == crate::cipher::NONCE_BYTES);
 
+/// Over TCP, octets of the length in front of every packet (`socket.h`: `packet_size_type`).
+pub const LENGTH_BYTES: usize = 2;
+/// Longest packet over TCP, its length not included.
+pub const LENGTH_MAX: usize = u16::MAX as usize;
+
 /// What stands in place of a packet where an end only says that it is there (`--ping`).
 pub const PING: [u8; 16] = [
     0x2a, 0x18, 0x7b, 0xf3, 0x64, 0x1e, 0xb4, 0xcb, 0x07, 0xed, 0x2d, 0x0a, 0x98, 0x1f, 0xc7, 0x48,

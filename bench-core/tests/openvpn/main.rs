@@ -3,6 +3,7 @@
 #[path = "../packets/mod.rs"]
 mod packets;
 mod refusals;
+mod stream;
 mod theirs;
 mod wire;
 

@@ -8,11 +8,14 @@ use tunneltax_core::cipher::aws_lc::{self, AwsLc};
 use tunneltax_core::cipher::ring::{self, Ring};
 use tunneltax_core::cipher::rust_crypto::RustCrypto;
 use tunneltax_core::fate::Reason;
+use tunneltax_core::frame::Arena;
 use tunneltax_core::path::Setup;
 use tunneltax_core::path::openvpn::{DataV2, OVER_UDP};
-use tunneltax_core::path::records::{Opener, Sealer};
+use tunneltax_core::path::records::{Carrier, Opener, Sealer};
+use tunneltax_core::path::stream::Stream;
+use tunneltax_core::wire::openvpn::PING;
 
-use super::{FRONT, OUTER, from_hex, open_one, seal_one};
+use super::{FRONT, OUTER, from_hex, open_one, outcome, seal_one};
 
 #[derive(Deserialize)]
 struct Document {
@@ -154,7 +157,7 @@ fn judge<C: Cipher>(tunnel: &Tunnel) -> usize {
             Err(reason) => {
                 assert_eq!((reason, packet.len()), (Reason::Keepalive, FRONT + 16));
                 keepalives += 1;
-                tunneltax_core::wire::openvpn::PING.to_vec()
+                PING.to_vec()
             }
         };
         let number = u32::from_be_bytes(packet[OUTER + 4..OUTER + 8].try_into().unwrap());
@@ -199,6 +202,105 @@ fn what_openvpn_sent_is_opened_and_sent_again() {
         // Nine sizes, asked and answered, in both directions.
         assert!(pings.iter().all(|pings| *pings >= 36), "{pings:?}");
     }
+}
+
+/// One end's part of a connection: octets that a frame brought are looked at when they make a
+/// record, and made again.
+struct StreamEnd {
+    opener: Opener<Ring<{ ring::AES_256 }>, DataV2>,
+    carrier: Carrier,
+    record: DataV2,
+    key: Vec<u8>,
+    octets: Vec<u8>,
+}
+
+impl StreamEnd {
+    fn new(keys: &Keys, first: &[u8]) -> Self {
+        let port = |at| u16::from_be_bytes([first[at], first[at + 1]]);
+        let carrier = Carrier::Stream(Stream {
+            ports: (port(20), port(22)),
+            timestamps: true,
+        });
+        let sequence = u32::from_be_bytes(first[24..28].try_into().unwrap());
+        let header = &first[TCP_OUTER + 2..];
+        let peer_id = u32::from_be_bytes([0, header[1], header[2], header[3]]);
+        let implicit_iv = from_hex(&keys.implicit_iv).try_into().unwrap();
+        let record = DataV2::new(carrier, header[0] & 7, peer_id, implicit_iv);
+        let key = from_hex(&keys.key);
+        let cipher = Ring::new(&key).unwrap();
+        let opener = Opener::new(&Setup::default(), cipher, carrier, record);
+        Self {
+            opener: opener.from_sequence(sequence),
+            carrier,
+            record,
+            key,
+            octets: vec![],
+        }
+    }
+
+    /// What a segment brings.
+    fn take(&mut self, packet: &[u8]) -> Result<Vec<u8>, Reason> {
+        let mut arena = Arena::new(1, 0, 2000, 0);
+        let mut burst = arena.frames();
+        assert!(burst[0].load(packet));
+        self.opener.open(&mut burst);
+        self.octets.extend(&packet[TCP_OUTER..]);
+        outcome(burst[0].fate, burst[0].bytes())
+    }
+
+    /// What was brought since, and the same as it is sent here, cut into as many segments.
+    fn send_again(&mut self, inner: &[u8], segments: usize) {
+        let theirs = std::mem::take(&mut self.octets);
+        let number = u32::from_be_bytes(theirs[6..10].try_into().unwrap());
+        let cipher = Ring::<{ ring::AES_256 }>::new(&self.key).unwrap();
+        let sealer = Sealer::new(&Setup::default(), cipher, self.carrier, self.record);
+        let mut arena = Arena::new(1, 100, 2000, 200);
+        let mut burst = arena.frames();
+        assert!(burst[0].load(inner));
+        sealer.from_number(u64::from(number)).seal(&mut burst);
+        let ours = burst[0].wire_packets().map(|packet| &packet[TCP_OUTER..]);
+        let ours: Vec<&[u8]> = ours.collect();
+        assert_eq!((ours.len(), ours.concat()), (segments, theirs));
+    }
+}
+
+/// Octets of IPv4, TCP and timestamps.
+const TCP_OUTER: usize = 52;
+
+#[test]
+fn what_openvpn_sent_over_tcp_is_opened_and_sent_again() {
+    let tunnels = tunnels("tcp");
+    let [tunnel] = tunnels.as_slice() else {
+        panic!("one tunnel over TCP");
+    };
+    let first = |from| {
+        let packet = tunnel.packets.iter().find(|packet| packet.from == from);
+        from_hex(&packet.unwrap().packet)
+    };
+    let mut near = StreamEnd::new(&tunnel.keys.near, &first("near"));
+    let mut far = StreamEnd::new(&tunnel.keys.far, &first("far"));
+    let (mut pings, mut held, mut keepalives) = (0, 0, 0);
+    let mut segments = 1;
+    for Packet { from, packet } in &tunnel.packets {
+        let packet = from_hex(packet);
+        let end = if from == "near" { &mut near } else { &mut far };
+        match end.take(&packet) {
+            Ok(inner) => {
+                ping(&inner, from);
+                end.send_again(&inner, segments);
+                (pings, segments) = (pings + 1, 1);
+            }
+            Err(Reason::Held) => (held, segments) = (held + 1, segments + 1),
+            Err(reason) => {
+                assert_eq!(reason, Reason::Keepalive);
+                end.send_again(&PING, 1);
+                keepalives += 1;
+            }
+        }
+    }
+    // A ping of 1400 octets needs two segments, each way, asked and answered.
+    assert_eq!(held, 4);
+    assert!(pings >= 36 && keepalives >= 2, "{pings} {keepalives}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ type Gcm = Ring<{ ring::AES_256 }>;
 type ChaCha = Ring<{ ring::CHACHA20 }>;
 
 /// The packet as the program's sources say, by RustCrypto.
-fn by_hand<C: KeyInit + AeadInOut<NonceSize = U12, TagSize = U16>>(
+pub fn by_hand<C: KeyInit + AeadInOut<NonceSize = U12, TagSize = U16>>(
     packet_id: u32,
     text: &[u8],
 ) -> Vec<u8> {
@@ -117,6 +117,6 @@ fn a_packet_that_is_not_sent_uses_up_no_number() {
     let long = vec![0x45; 65_535 - 51];
     assert_eq!(seal_one(&mut sealer, &long), Err(Reason::NoRoom));
     let setup = Setup::default();
-    assert_eq!((setup.replay_window, OVER_UDP.bytes()), (64, OUTER));
+    assert_eq!((setup.replay_window, OVER_UDP.header_bytes()), (64, OUTER));
     assert_eq!(seal_one(&mut sealer, &inner).unwrap()[OUTER + 7], 2);
 }

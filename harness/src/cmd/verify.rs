@@ -126,6 +126,15 @@ fn prove(
         })
 }
 
+fn add(total: &mut Proof, one: &Proof) {
+    total.packets += one.packets;
+    total.wire_bytes += one.wire_bytes;
+    total.wire_packets += one.wire_packets;
+    total.over_mtu += one.over_mtu;
+    total.verified += one.verified;
+    total.drops.merge(&one.drops);
+}
+
 fn line(survey: &Survey, case: &Case, proof: &Proof) -> String {
     let drops: Vec<String> = proof
         .drops
@@ -276,7 +285,9 @@ impl Writer {
             }
             self.path.send(frames);
             for frame in frames.iter().filter(|f| f.is_carried()) {
-                self.file.write(frame.bytes())?;
+                frame
+                    .wire_packets()
+                    .try_for_each(|packet| self.file.write(packet))?;
             }
         }
         Ok(())

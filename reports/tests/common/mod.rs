@@ -297,6 +297,7 @@ fn work(of: &Workload<'_>, id: &str) -> Work {
         packets: of.packets,
         inner_bytes,
         sent_packets: sent,
+        wire_packets: sent,
         sent_inner_bytes: inner_bytes - dropped * 60,
         wire_bytes: inner_bytes - dropped * 60 + sent * u64::from(added(id, of.mean_bytes as u32)),
         over_mtu: if id != "forward" && of.mean_bytes > 800.0 && of.capture.is_some() {
