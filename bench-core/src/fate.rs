@@ -58,6 +58,12 @@ reasons! {
     TooLong = "too_long",
     /// The outer packet does not carry OpenVPN (UDP port 1194, or TCP port 443).
     NotOpenVpn = "not_openvpn",
+    /// The outer packet does not carry SSTP (TCP port 443).
+    NotSstp = "not_sstp",
+    /// The outer packet does not carry DTLS (UDP port 4433).
+    NotDtls = "not_dtls",
+    /// The keys are those of another handshake (RFC 6347, 4.1).
+    WrongEpoch = "wrong_epoch",
     /// A message that sets the tunnel up or ends it, where data travels too.
     ControlMessage = "control_message",
     /// TCP checksum wrong (RFC 9293, 3.1).
@@ -68,7 +74,7 @@ reasons! {
     Acknowledgement = "acknowledgement",
     /// What came so far is not a whole record; its octets are kept.
     Held = "held",
-    /// No record has this length, or more follows behind it.
+    /// No record begins like this or has this length, or more follows behind it.
     BadRecord = "bad_record",
     /// Key id or peer id are of another tunnel.
     WrongPeer = "wrong_peer",
@@ -96,7 +102,7 @@ reasons! {
     Keepalive = "keepalive",
     /// Padding is not 1, 2, 3, … or longer than the packet (RFC 4303, 2.4).
     BadPadding = "bad_padding",
-    /// Next header is neither IPv4 (4) nor IPv6 (41).
+    /// Next header, or PPP's protocol, is neither IPv4 (4, 0x0021) nor IPv6 (41, 0x0057).
     BadNextHeader = "bad_next_header",
     /// Outer ECN says congestion, inner says not ECN-capable (RFC 6040, 4.2).
     EcnNotCapable = "ecn_not_capable",

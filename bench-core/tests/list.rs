@@ -85,6 +85,9 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     for path in ["openvpn-udp", "openvpn-tcp"] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");
     }
+    for path in ["sstp", "sstp+tls13", "dtls"] {
+        assert_eq!(of(path).count(), 1 + 3, "{path}");
+    }
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn the_seed_decides_what_is_sent() {
         };
         assert_eq!(with(1), with(1), "{}", case.id);
         // The framing alone shows an SPI, an index, a peer or a sequence number of a stream.
-        let named = ["esp", "wireguard/", "openvpn"];
+        let named = ["esp", "wireguard/", "openvpn", "sstp"];
         let named = named.iter().any(|path| case.id.starts_with(path));
         let keyed = named || case.library.is_some();
         assert_eq!(with(1) != with(2), keyed, "{}", case.id);

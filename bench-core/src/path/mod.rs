@@ -3,6 +3,7 @@
 pub mod bare;
 mod cases;
 mod controls;
+pub mod dtls;
 pub mod esp;
 pub mod esp_many;
 pub mod esp_transit;
@@ -13,6 +14,7 @@ pub mod overhead;
 pub mod records;
 mod sealed;
 pub mod session;
+pub mod sstp;
 pub mod stream;
 pub mod underlay;
 pub mod vxlan;

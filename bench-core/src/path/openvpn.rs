@@ -14,7 +14,7 @@
 
 use super::cases::{Case, CaseError, stages};
 use super::overhead::Overhead;
-use super::records::{Carrier, Record, Records};
+use super::records::{Carrier, Numbers, Record, Records};
 use super::sealed::{Framed, with_aeads};
 use super::session::Session;
 use super::stream::Stream;
@@ -117,7 +117,9 @@ impl Record for DataV2 {
     const FIRST_NUMBER: u64 = 1;
     // A short packet id does not turn over (packet_id.c: packet_id_send_update).
     const LAST_NUMBER: u64 = u32::MAX as u64;
-    const CHECKS_BEFORE_OPENING: bool = false;
+    const NUMBERS: Numbers = Numbers::Sent {
+        checked_first: false,
+    };
     const NOT_OURS: Reason = Reason::NotOpenVpn;
 
     fn overhead(&self) -> Overhead {
@@ -141,7 +143,7 @@ impl Record for DataV2 {
     }
 
     #[inline(always)]
-    fn read(&self, record: &[u8]) -> Result<Job, Reason> {
+    fn read(&self, record: &[u8], _: u64) -> Result<Job, Reason> {
         let packet = record.get(self.prefix_bytes..).unwrap_or_default();
         let first = *packet.first().ok_or(Reason::Truncated)?;
         if !openvpn::is_data(first) {

@@ -28,8 +28,8 @@ pub trait Record {
     const FIRST_NUMBER: u64;
     /// Number of the last: another one would repeat a nonce.
     const LAST_NUMBER: u64;
-    /// Whether the replay window is asked before the record is opened, and not only after.
-    const CHECKS_BEFORE_OPENING: bool;
+    /// How a receiver knows a record's number.
+    const NUMBERS: Numbers;
     /// What a packet is called that does not belong to the tunnel.
     const NOT_OURS: Reason;
 
@@ -38,15 +38,28 @@ pub trait Record {
     /// Writes what stands around the packet into `record`, which has room for it: the packet is
     /// in place. Offsets of the job count from there.
     fn write(&self, number: u64, record: &mut [u8]) -> Result<Job, Reason>;
-    /// Reads what stands around the text of a whole record.
-    fn read(&self, record: &[u8]) -> Result<Job, Reason>;
-    /// The number in the job of a record that was read.
+    /// Reads what stands around the text of a whole record, which is the one with the number
+    /// `counted` where numbers are not sent.
+    fn read(&self, record: &[u8], counted: u64) -> Result<Job, Reason>;
+    /// The number that a record was sent with, from its job.
     fn number(&self, job: &Job) -> u64;
     /// Octets of a record that begins like this, its length included; `None` where too little
     /// of it is there. Only a stream asks.
     fn length(octets: &[u8]) -> Result<Option<usize>, Reason>;
     /// Where the packet stands in text that is authentic: octets in front of it and behind.
     fn unwrap(&self, text: &[u8]) -> Result<(usize, usize), Reason>;
+}
+
+/// How a receiver knows the number of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// It stands in the record, and a window says which may still come.
+    Sent {
+        /// Whether the window is asked before the record is opened, and not only after.
+        checked_first: bool,
+    },
+    /// Records come in order: it is one more than the last one's.
+    Counted,
 }
 
 /// What carries records.
@@ -258,6 +271,8 @@ pub struct Opener<C, R> {
     record: R,
     reader: Reader,
     window: ReplayWindow,
+    /// Number of the next record, where it is not sent.
+    counted: u64,
     jobs: Jobs,
 }
 
@@ -281,8 +296,16 @@ impl<C: Cipher, R: Record> Opener<C, R> {
                 }
             },
             window: ReplayWindow::new(setup.replay_window),
+            counted: R::FIRST_NUMBER,
             jobs: Jobs::new(),
         }
+    }
+
+    /// The same, for which the next record has this number, where it is not sent.
+    #[must_use]
+    pub fn from_number(mut self, number: u64) -> Self {
+        self.counted = number;
+        self
     }
 
     /// The same, which waits for the octet with this number; datagrams have none.
@@ -309,6 +332,7 @@ impl<C: Cipher, R: Record> Opener<C, R> {
             record,
             reader,
             window,
+            counted,
             jobs,
         } = self;
         let jobs = jobs.fill(chunk, |frame, at| {
@@ -318,9 +342,13 @@ impl<C: Cipher, R: Record> Opener<C, R> {
                 }
                 Reader::Stream(stream) => stream.take(frame, R::length)?,
             }
-            let job = record.read(frame.bytes())?;
-            if R::CHECKS_BEFORE_OPENING {
-                window.check(record.number(&job))?;
+            let job = record.read(frame.bytes(), *counted)?;
+            match R::NUMBERS {
+                Numbers::Sent { checked_first } if checked_first => {
+                    window.check(record.number(&job))?;
+                }
+                Numbers::Sent { .. } => {}
+                Numbers::Counted => *counted += 1,
             }
             Ok(Job { frame: at, ..job })
         });
@@ -329,7 +357,10 @@ impl<C: Cipher, R: Record> Opener<C, R> {
             let Some(frame) = chunk.get_mut(job.frame as usize).filter(|f| f.is_carried()) else {
                 continue;
             };
-            let taken = window.accept(record.number(job));
+            let taken = match R::NUMBERS {
+                Numbers::Sent { .. } => window.accept(record.number(job)),
+                Numbers::Counted => Ok(()),
+            };
             if let Err(reason) = taken.and_then(|()| take_out(record, frame, job)) {
                 frame.drop_as(reason);
             }

@@ -18,7 +18,7 @@ use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
 use super::underlay::Family;
-use super::{PacketPath, Setup, controls, openvpn, vxlan, wireguard};
+use super::{PacketPath, Setup, controls, dtls, openvpn, sstp, vxlan, wireguard};
 use crate::cipher::KeyLength;
 
 /// Whether a case is part of what a tunnel costs.
@@ -138,6 +138,8 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     cases.extend(esp::cases());
     cases.extend(wireguard::CASES);
     cases.extend(openvpn::cases());
+    cases.extend(sstp::cases());
+    cases.extend(dtls::cases());
     cases.sort_by_key(|case| case.kind);
     cases
 });
