@@ -39,6 +39,7 @@ impl Proof {
         self.sent_packets += other.sent_packets;
         self.sent_inner_bytes += other.sent_inner_bytes;
         self.wire_bytes += other.wire_bytes;
+        self.wire_packets += other.wire_packets;
         self.over_mtu += other.over_mtu;
         self.verified += other.verified;
         self.drops.merge(&other.drops);

@@ -104,19 +104,6 @@ impl LaneSum {
         }
     }
 
-    /// Adds the walk over a chunk.
-    pub fn add_proof(&mut self, proof: &Proof) {
-        self.proof.packets += proof.packets;
-        self.proof.inner_bytes += proof.inner_bytes;
-        self.proof.sent_packets += proof.sent_packets;
-        self.proof.sent_inner_bytes += proof.sent_inner_bytes;
-        self.proof.wire_bytes += proof.wire_bytes;
-        self.proof.wire_packets += proof.wire_packets;
-        self.proof.over_mtu += proof.over_mtu;
-        self.proof.verified += proof.verified;
-        self.proof.drops.merge(&proof.drops);
-    }
-
     /// Adds what one instance measured on a chunk of so many packets.
     pub fn add_instance(&mut self, instance: u32, values: Values, samples: &Samples, weight: f64) {
         let at = instance as usize;

@@ -134,19 +134,56 @@ impl Overhead {
         if inner_bytes < ipv4::HEADER_BYTES || inner_bytes > LENGTH_MAX {
             return None;
         }
+        if let Some(longest) = self.longest_inner
+            && inner_bytes > longest
+        {
+            return None;
+        }
         let longest = match outer {
             Family::V4 => LENGTH_MAX,
             Family::V6 => ipv6::HEADER_BYTES + LENGTH_MAX,
         };
         let outer_bytes = inner_bytes + self.added_bytes(inner_bytes);
-        if outer_bytes > longest {
+        // Segments have a length field each.
+        if outer_bytes > longest && self.segments.is_none() {
             return None;
         }
         Some(outer_bytes)
     }
 
-    /// Longest inner packet whose outer one is no longer than `outer_mtu`; `None` where not even
-    /// a header fits.
+    /// The same over a path of another MTU, which segments are as long as.
+    #[must_use]
+    pub const fn over(self, outer_mtu: usize) -> Self {
+        let segments = match self.segments {
+            None => None,
+            Some(segments) => Some(Segments {
+                payload_bytes: outer_mtu.saturating_sub(segments.header_bytes),
+                ..segments
+            }),
+        };
+        Self { segments, ..self }
+    }
+
+    /// Packets that an inner packet of so many octets goes out as over `mtu`: one, or the
+    /// segments of its record, or the fragments of the outer packet. `None` where there is no
+    /// such packet, or no fragment fits.
+    pub const fn packets(self, inner_bytes: usize, outer: Family, mtu: usize) -> Option<usize> {
+        let over = self.over(mtu);
+        let Some(outer_bytes) = over.outer_bytes(inner_bytes, outer) else {
+            return None;
+        };
+        match over.segments {
+            None => fragments(outer, outer_bytes, mtu),
+            Some(segments) if segments.payload_bytes == 0 => None,
+            Some(segments) => {
+                let further_bytes = over.further_header_bytes(inner_bytes);
+                Some(segments.packets(outer_bytes - further_bytes - segments.header_bytes))
+            }
+        }
+    }
+
+    /// Longest inner packet whose outer one is no longer than `outer_mtu`, in one piece; `None`
+    /// where not even a header fits.
     pub const fn largest_inner_bytes(self, outer_mtu: usize) -> Option<usize> {
         let Some(room) = outer_mtu.checked_sub(self.front + self.icv) else {
             return None;

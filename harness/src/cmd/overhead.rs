@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use tunneltax_core::path::overhead::{fragments, mss};
+use tunneltax_core::path::overhead::mss;
 use tunneltax_core::path::underlay::Family;
 use tunneltax_core::path::{Case, Kind};
 use tunneltax_reports::bill::{Cell, RowKind, Table, TableRow};
@@ -84,6 +84,8 @@ struct Computed {
 struct OfCase {
     /// Id without the library.
     case: &'static str,
+    #[serde(skip)]
+    step_of: Option<&'static str>,
     added: Vec<Option<usize>>,
     fragments: Vec<Option<usize>>,
     largest_inner: Option<usize>,
@@ -93,17 +95,18 @@ struct OfCase {
 
 impl OfCase {
     fn new(case: &Case, inner: &[usize], mtu: usize) -> Self {
-        let outer = |bytes: &usize| case.overhead.outer_bytes(*bytes, case.outer);
+        let outer = |bytes: &usize| case.overhead.over(mtu).outer_bytes(*bytes, case.outer);
         let largest_inner = case.overhead.largest_inner_bytes(mtu);
         Self {
             case: without_library(case.id),
+            step_of: case.step_of.map(without_library),
             added: inner
                 .iter()
                 .map(|bytes| outer(bytes).map(|outer| outer - bytes))
                 .collect(),
             fragments: inner
                 .iter()
-                .map(|bytes| fragments(case.outer, outer(bytes)?, mtu))
+                .map(|bytes| case.overhead.packets(*bytes, case.outer, mtu))
                 .collect(),
             largest_inner,
             mss_ipv4: largest_inner.and_then(|bytes| mss(bytes, Family::V4)),
@@ -130,7 +133,9 @@ impl Computed {
         let head = self.inner.iter().map(ToString::to_string);
         Table {
             title: "Bytes added to an inner packet".to_owned(),
-            note: "by its IP total length; - where no such packet exists".to_owned(),
+            note: "by its IP total length; - where no such packet exists; cases that only look up \
+                   more add what the case adds that they stand on"
+                .to_owned(),
             head: std::iter::once("case".to_owned()).chain(head).collect(),
             rows: self.rows(|case| case.added.iter().map(|added| cell(*added)).collect()),
         }
@@ -174,7 +179,22 @@ impl Computed {
             kind: RowKind::Plain,
             cells: cells(case),
         };
-        self.cases.iter().map(row).collect()
+        let cases = self.cases.iter().filter(|case| !self.is_plain_from(case));
+        cases.map(row).collect()
+    }
+
+    /// Whether a case adds what the one adds that it is a step of, and is no other tunnel: more
+    /// rules, more SAs.
+    fn is_plain_from(&self, case: &OfCase) -> bool {
+        let path = |id: &str| id.split('/').next().map(str::to_owned);
+        let below = self
+            .cases
+            .iter()
+            .find(|below| Some(below.case) == case.step_of);
+        below.is_some_and(|below| {
+            let other_path = path(below.case) != path(case.case) || below.case == "forward";
+            other_path && below.added == case.added
+        })
     }
 }
 

@@ -126,15 +126,6 @@ fn prove(
         })
 }
 
-fn add(total: &mut Proof, one: &Proof) {
-    total.packets += one.packets;
-    total.wire_bytes += one.wire_bytes;
-    total.wire_packets += one.wire_packets;
-    total.over_mtu += one.over_mtu;
-    total.verified += one.verified;
-    total.drops.merge(&one.drops);
-}
-
 fn line(survey: &Survey, case: &Case, proof: &Proof) -> String {
     let drops: Vec<String> = proof
         .drops
