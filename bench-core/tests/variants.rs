@@ -178,6 +178,8 @@ fn what_fits_an_mtu_is_what_the_standards_leave() {
         // An IV of 16 leaves 1440, which is a multiple of the block; one of 8 leaves 1448.
         ("esp/aes-256-cbc+hmac-sha-256-128@rustcrypto", 1438),
         ("esp/3des-cbc+hmac-sha-256-128@rustcrypto", 1446),
+        // Beyond the 1420 of its interface, WireGuard does not pad.
+        ("wireguard/chacha20-poly1305@ring", 1500 - 20 - 8 - 16 - 16),
     ] {
         let overhead = case(id).overhead;
         assert_eq!(overhead.largest_inner_bytes(1500), Some(largest), "{id}");
@@ -191,6 +193,23 @@ fn what_fits_an_mtu_is_what_the_standards_leave() {
     assert_eq!(gcm.largest_inner_bytes(75), None);
     assert_eq!(gcm.largest_inner_bytes(76), Some(22));
     assert_eq!(gcm.largest_inner_bytes(51), None);
+}
+
+/// The largest that fits is found by looking at all, at every MTU.
+#[test]
+fn nothing_larger_fits_an_mtu() {
+    for case in cases() {
+        let overhead = case.overhead;
+        let mut largest = None;
+        for mtu in 60..=1700 {
+            // What fits a smaller MTU fits this one, too.
+            let next = largest.map_or(20, |bytes: usize| bytes + 1);
+            let fits = |bytes: &usize| bytes + overhead.added_bytes(*bytes) <= mtu;
+            largest = (next..=mtu).take_while(fits).last().or(largest);
+            let said = overhead.largest_inner_bytes(mtu);
+            assert_eq!(said, largest, "{} through {mtu}", case.id);
+        }
+    }
 }
 
 /// By cutting one off after the other, as RFC 791, 3.2 has it.

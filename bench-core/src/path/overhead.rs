@@ -188,8 +188,13 @@ impl Overhead {
         let Some(room) = outer_mtu.checked_sub(self.front + self.icv) else {
             return None;
         };
-        let padded = room & !(self.alignment - 1);
-        match padded.checked_sub(self.trailer) {
+        // Where padding ends before the room does, all of it can be filled.
+        let sealed = if room < self.padded_most {
+            room & !(self.alignment - 1)
+        } else {
+            room
+        };
+        match sealed.checked_sub(self.trailer) {
             Some(inner_bytes) if inner_bytes >= ipv4::HEADER_BYTES => Some(inner_bytes),
             _ => None,
         }
