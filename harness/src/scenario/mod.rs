@@ -25,13 +25,14 @@ macro_rules! bundled {
 }
 
 /// Name and text of those in the program.
-const BUNDLED: [(&str, &str); 6] = bundled![
+const BUNDLED: [(&str, &str); 7] = bundled![
     "site-to-site",
     "point-to-site",
     "vnet-to-vnet",
     "headquarters-branches",
     "vnet-peering",
     "departments",
+    "wireguard",
 ];
 
 /// A scenario that can be run.
