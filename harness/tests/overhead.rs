@@ -97,6 +97,47 @@ fn figures_are_those_of_a_calculation_by_hand() {
     assert_eq!(case(&computed, "esp6/aes-256-gcm")["largest_inner"], 1426);
 }
 
+/// By hand, for OpenVPN over TCP: 20 + 20 of headers, 2 of length, 4 of opcode and peer, 4 of
+/// packet number, 16 of tag; each further segment has 40 of headers.
+#[test]
+fn a_tunnel_in_tcp_is_cut_into_segments_at_any_mtu() {
+    let alone = 20 + 20 + 2 + 4 + 4 + 16;
+    for (mtu, inner, added, packets) in [
+        ("1500", "1434,1435", [alone, alone + 40], [1, 2]),
+        ("576", "510,1046,1047", [alone, alone + 40], [1, 2]),
+    ] {
+        let case_of = ["--case", "openvpn-tcp/aes-256-gcm"];
+        let arguments = [&["--inner", inner, "--mtu", mtu], case_of.as_slice()].concat();
+        let computed = computed(&arguments);
+        let tcp = case(&computed, "openvpn-tcp/aes-256-gcm");
+        for (at, (added, packets)) in added.into_iter().zip(packets).enumerate() {
+            assert_eq!(tcp["added"][at], added, "{mtu}");
+            assert_eq!(tcp["fragments"][at], packets, "{mtu}");
+        }
+        assert_eq!(tcp["segmented"], true);
+        let mtu: u64 = mtu.parse().unwrap();
+        assert_eq!(tcp["largest_inner"], mtu - alone);
+    }
+    // Two segments of 536 hold 1046 and 26 of framing, and not one octet more.
+    let computed = computed(&[
+        "--inner",
+        "1047",
+        "--mtu",
+        "576",
+        "--case",
+        "openvpn-tcp/aes-256-gcm",
+    ]);
+    let tcp = case(&computed, "openvpn-tcp/aes-256-gcm");
+    assert_eq!(
+        (&tcp["added"][0], &tcp["fragments"][0]),
+        (&json!(alone + 80), &json!(3))
+    );
+    assert_eq!(
+        case(&self::computed(&["--inner=64"]), "esp/none")["segmented"],
+        false
+    );
+}
+
 #[test]
 fn an_mtu_that_holds_no_packet_has_none() {
     let computed = computed(&["--mtu=84", "--inner=64"]);

@@ -88,6 +88,8 @@ struct OfCase {
     step_of: Option<&'static str>,
     added: Vec<Option<usize>>,
     fragments: Vec<Option<usize>>,
+    /// Cut by TCP, whatever DF says, and not by IP.
+    segmented: bool,
     largest_inner: Option<usize>,
     mss_ipv4: Option<usize>,
     mss_ipv6: Option<usize>,
@@ -108,6 +110,7 @@ impl OfCase {
                 .iter()
                 .map(|bytes| case.overhead.packets(*bytes, case.outer, mtu))
                 .collect(),
+            segmented: case.overhead.segments.is_some(),
             largest_inner,
             mss_ipv4: largest_inner.and_then(|bytes| mss(bytes, Family::V4)),
             mss_ipv6: largest_inner.and_then(|bytes| mss(bytes, Family::V6)),
@@ -159,7 +162,8 @@ impl Computed {
             ""
         } else {
             "; packets: how many leave for an inner IPv4 packet of that size without DF. With DF, \
-             or of IPv6, one that does not fit is dropped with ICMP"
+             or of IPv6, one that does not fit is dropped with ICMP, but for tunnels in TCP, which \
+             cuts all of them"
         };
         Table {
             title: format!("What fits an outer MTU of {} bytes", self.mtu),
