@@ -190,6 +190,18 @@ fn figures_that_are_no_numbers() {
     }
 }
 
+/// Ten times half of it is more than the largest number.
+#[test]
+fn an_interval_as_wide_as_all_numbers() {
+    let mut record = small();
+    for figures in figures(&mut record) {
+        for estimate in estimates(figures) {
+            (estimate.low, estimate.high) = (Some(0.0), Some(1e308));
+        }
+    }
+    draw(&record);
+}
+
 #[test]
 fn every_row_failed() {
     let mut record = small();

@@ -149,6 +149,11 @@ fn signed(value: f64, digits: usize) -> String {
 
 fn at_least(value: f64, digits: usize) -> String {
     let scale = [1.0, 10.0, 100.0].get(digits).copied().unwrap_or(1e3);
-    let up = (value.abs() * scale - 1e-9).ceil().max(1.0) / scale;
+    let scaled = value.abs() * scale;
+    let up = if scaled.is_finite() {
+        (scaled - 1e-9).ceil().max(1.0) / scale
+    } else {
+        value.abs()
+    };
     format!("{up:.digits$}")
 }
