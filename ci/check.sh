@@ -9,7 +9,7 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-steps=(fmt scripts clippy docs deny run startup readme oracles captures benches)
+steps=(fmt scripts clippy docs deny run startup readme oracles captures fuzz benches)
 
 fmt() {
     cargo fmt --all --check
@@ -95,6 +95,13 @@ captures() {
     release
     python3 ci/captures.py "$tunneltax" "$TUNNELTAX_SHARED" "$work/captures.txt"
     ran "$(tail -n 1 "$work/captures.txt")"
+}
+
+# Arbitrary bytes for whatever reads bytes of strangers: FUZZ_SECONDS (60) a target.
+fuzz() {
+    rm -f "$work/fuzz.txt"
+    ci/fuzz.sh "$work/fuzz.txt"
+    ran "fuzz ($(cat "$work/fuzz.txt"))"
 }
 
 # Every bench target of the workspace once, each routine a single time.

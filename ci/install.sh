@@ -16,6 +16,7 @@ need() { # need PACKAGE… -- COMMAND…: the packages, unless the command succe
 
 need git -- git --version
 need gcc libc6-dev -- sh -c 'echo "#include <stdlib.h>" | cc -E -'
+need g++ -- sh -c 'echo "#include <vector>" | c++ -x c++ -E -'
 need python3 python3-venv -- python3 -c 'import ensurepip, venv'
 need tshark -- tshark --version
 need qemu-user -- qemu-x86_64 --version

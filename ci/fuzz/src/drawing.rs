@@ -1,0 +1,156 @@
+//! A whole record with edits: JSON that parses, fields of the right kind, and values that nobody
+//! expects. The look that the first byte names must draw them, without a number that is none, and
+//! without a name that becomes markup or steers the terminal.
+
+use std::io::Write;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use serde_json::{Map, Value, json};
+
+use crate::Target;
+use crate::record::{self, LOOKS, Look};
+use crate::script::Script;
+
+pub const TARGET: Target = Target {
+    name: "drawing",
+    run,
+    seeds,
+};
+
+/// Most edits of an input.
+const EDITS_MAX: usize = 12;
+/// Text that asks for trouble: markup, tables, control characters, wide and joined letters.
+const NAMES: [&str; 8] = [
+    "",
+    "<script>evil",
+    "a|b`c",
+    "\u{1b}[31m\r\n\0",
+    "日本語 👩‍👩‍👧‍👦",
+    "\u{202e}e\u{301}\u{301}",
+    "forward",
+    "esp/none@@//",
+];
+const NUMBERS: [f64; 8] = [
+    0.0,
+    -1.0,
+    1e308,
+    -1e308,
+    5e-324,
+    4_294_967_295.0,
+    9_007_199_254_740_993.0,
+    0.1,
+];
+
+fn run(bytes: &[u8]) {
+    let mut script = Script(bytes);
+    let look = LOOKS[usize::from(script.u8()) % LOOKS.len()];
+    let mut document = record::example();
+    for _ in 0..EDITS_MAX {
+        if script.is_over() {
+            break;
+        }
+        edit(&mut document, &mut script);
+    }
+    let record = record::read(&document.to_string());
+    let Some(text) = record.and_then(|record| record::draw(&record, look)) else {
+        return;
+    };
+    let trouble = match look {
+        Look::Terminal => "\u{1b}",
+        Look::Markdown | Look::Html => "<script>evil",
+    };
+    assert!(!text.contains(trouble), "a name is more than a name");
+    let mut words = text.split(|c: char| !c.is_alphabetic());
+    let wrong = words.find(|word| matches!(*word, "NaN" | "inf" | "Infinity"));
+    assert_eq!(wrong, None, "drawn in the place of a number");
+}
+
+/// Changes one value of the document.
+fn edit(document: &mut Value, script: &mut Script<'_>) {
+    let (at, how, other) = (script.u16(), script.u8(), script.u16());
+    let count = count(document);
+    let other = nth(document, &mut (usize::from(other) % count)).cloned();
+    let Some(value) = nth(document, &mut (usize::from(at) % count)) else {
+        return;
+    };
+    match how % 8 {
+        0 => *value = Value::Null,
+        1 => *value = other.unwrap_or_default(),
+        2 => *value = json!(NAMES[usize::from(script.u8()) % NAMES.len()]),
+        3 => *value = json!(NUMBERS[usize::from(script.u8()) % NUMBERS.len()]),
+        4 => *value = json!(f64::from_bits(script.u64())),
+        5 => *value = json!(script.u64()),
+        6 => resize(value, script.u8()),
+        _ => *value = json!(histogram(script.prefixed())),
+    }
+}
+
+/// Values in a document, it among them.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(values) => values.iter().map(count).sum(),
+        Value::Object(fields) => fields.values().map(count).sum(),
+        _ => 0,
+    }
+}
+
+/// The value behind so many others.
+fn nth<'v>(value: &'v mut Value, before: &mut usize) -> Option<&'v mut Value> {
+    if *before == 0 {
+        return Some(value);
+    }
+    *before -= 1;
+    match value {
+        Value::Array(values) => values.iter_mut().find_map(|value| nth(value, before)),
+        Value::Object(fields) => fields.values_mut().find_map(|value| nth(value, before)),
+        _ => None,
+    }
+}
+
+/// Makes a list or a table empty, shorter or longer; text longer.
+fn resize(value: &mut Value, to: u8) {
+    let to = usize::from(to) % 32;
+    match value {
+        Value::Array(values) => {
+            let last = values.last().cloned().unwrap_or(Value::Null);
+            values.resize(to, last);
+        }
+        Value::Object(fields) => {
+            *fields = fields.clone().into_iter().take(to).collect::<Map<_, _>>();
+        }
+        Value::String(text) => *text = text.repeat(to),
+        _ => {}
+    }
+}
+
+/// Arbitrary bytes as the stored form of a histogram: deflated, in base64.
+fn histogram(payload: &[u8]) -> String {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
+    let deflated = encoder.write_all(payload).and_then(|()| encoder.finish());
+    let deflated = deflated.expect("memory takes it");
+    let length = (deflated.len() as u32).to_be_bytes();
+    BASE64_STANDARD.encode([&[0x1c, 0x84, 0x93, 0x14], &length[..], &deflated].concat())
+}
+
+/// One of each edit, and a histogram that can be read.
+fn seeds() -> Vec<Vec<u8>> {
+    let whole: Vec<u8> = [
+        // Cookie, length of the counts, offset, digits.
+        [0x1c, 0x84, 0x93, 0x13, 0, 0, 0, 3],
+        [0, 0, 0, 0, 0, 0, 0, 3],
+        // Lowest and highest value, ratio.
+        1_u64.to_be_bytes(),
+        1000_u64.to_be_bytes(),
+        1_f64.to_be_bytes(),
+    ]
+    .concat();
+    let counts = [&whole[..], &[1, 2, 4]].concat();
+    let mut seeds: Vec<Vec<u8>> = (0..7_u8)
+        .map(|how| vec![how, 40 + how * 9, 0, how, 7, 0, 1, 2, 3, 4, 5, 6, 7])
+        .collect();
+    seeds.push([&[2, 200, 0, 7, 0, 0], &crate::script::prefixed(&counts)[..]].concat());
+    seeds
+}
