@@ -174,6 +174,11 @@ impl CaseName {
         }
     }
 
+    /// What stands before the `/`: the way that the packets go.
+    pub fn path(&self) -> &str {
+        self.id.split('/').next().unwrap_or_default()
+    }
+
     /// For a sentence: `AES-256-GCM by ring`, or the id.
     pub fn spoken(&self) -> String {
         self.library.as_ref().map_or_else(

@@ -272,14 +272,26 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
     let ((best, best_ns), others) = lines
         .split_first()
         .filter(|(_, others)| !others.is_empty())?;
+    // Where several paths are compared, a cipher's name alone does not say which row is meant.
+    let one_path = others
+        .iter()
+        .all(|(line, _)| line.case.path() == best.case.path());
+    let spoken = |line: &Line<'_>| {
+        let name = line.case.spoken();
+        if one_path {
+            name
+        } else {
+            format!("{name} in {}", line.case.path())
+        }
+    };
     let level: Vec<String> = others
         .iter()
         .filter(|(line, _)| !is_dearer(line, best))
-        .map(|(line, _)| line.case.spoken())
+        .map(|(line, _)| spoken(line))
         .collect();
     let mut spans = vec![
         Span::Words(format!("Cheapest here at {}: ", group.title())),
-        Span::Figure(best.case.spoken()),
+        Span::Figure(spoken(best)),
         Span::Words(format!(", {} ns in all", short(*best_ns))),
     ];
     spans.push(Span::Words(if level.is_empty() {
