@@ -136,18 +136,17 @@ pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
     groups
 }
 
-/// The measured line with the longest chain; the first of them in the order of the bill.
+/// The measured line that the bill is about: the first with a cipher, which the order of the list
+/// makes the default's, and not one that adds look-ups or gateways to it; where there is none, the
+/// first of those with the longest chain.
 fn top_line<'b, 'r>(group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
-    let deepest = group
-        .lines
-        .iter()
-        .filter(|line| line.outcome.is_ok())
-        .map(Line::depth)
-        .max()?;
-    group
-        .lines
-        .iter()
-        .find(|line| line.outcome.is_ok() && line.depth() == deepest && deepest > 0)
+    let on_a_chain = || {
+        let lines = group.lines.iter();
+        lines.filter(|line| line.outcome.is_ok() && line.depth() > 0)
+    };
+    let deepest = on_a_chain().map(Line::depth).max()?;
+    let sealed = on_a_chain().find(|line| line.case.library.is_some());
+    sealed.or_else(|| on_a_chain().find(|line| line.depth() == deepest))
 }
 
 fn item(line: &Line<'_>) -> String {
