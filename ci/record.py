@@ -14,7 +14,8 @@ def judge(folder):
     if record["state"] != "complete":
         sys.exit(f"the record is {record['state']}")
     for capture in record["captures"]:
-        if capture["frames_read"] != capture["frames_replayed"] + sum(capture["left_out"].values()):
+        read = capture["frames_read"] - capture["super_frames"] + capture["segments"]
+        if read != capture["frames_replayed"] + sum(capture["left_out"].values()):
             sys.exit(f"{capture['name']}: frames read are not those replayed and left out")
     rows = [row for group in record["groups"] for row in group["rows"]]
     failed = [row for row in rows if not row["passed"]]

@@ -303,6 +303,8 @@ pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Cap
         file: survey.file.clone(),
         sha256: Some(survey.sha256.clone()),
         frames_read: tally.frames_read,
+        super_frames: tally.super_frames,
+        segments: tally.segments,
         frames_replayed: sample.kept(),
         left_out,
         truncated: tally.truncated,

@@ -168,7 +168,7 @@ pub struct Selection {
     /// Cases, as a glob over ids; an id without @ means every library (repeatable)
     #[arg(long = "case", value_name = "GLOB")]
     pub cases: Vec<String>,
-    /// Longest IP packet that enters the near gateway, bytes
+    /// Longest IP packet that enters the near gateway, bytes; longer TCP packets of a capture are cut
     #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(68..=9216))]
     pub mtu: u16,
     /// Packets replayed of each capture; the rest is counted as left out

@@ -80,6 +80,7 @@ fn every_frame_read_is_replayed_or_left_out_for_a_reason() {
             .values()
             .map(|n| n.as_u64().expect("a count"))
             .sum();
+        assert_eq!((number("super_frames"), number("segments")), (0, 0));
         assert_eq!(number("frames_read"), number("frames_replayed") + left_out);
         assert!(number("frames_replayed") > 0 && number("frames_replayed") <= 300);
         assert!(left_out > 0, "more than 300 packets are in {name}");
@@ -277,6 +278,50 @@ fn report_json_hands_the_record_on() {
 }
 
 /// A capture that ends within a frame: its whole frames are used, quietly, and the exit code says so.
+/// An Ethernet frame of a TCP packet over IPv4 with so much payload, its checksums left to the card.
+fn offloaded(payload_bytes: u16) -> Vec<u8> {
+    let mut frame = vec![2; 12];
+    frame.extend([8, 0, 0x45, 0]);
+    frame.extend((payload_bytes + 40).to_be_bytes());
+    frame.extend([0, 1, 0x40, 0, 64, 6, 0, 0]);
+    frame.extend([198, 18, 0, 1, 198, 19, 0, 1]);
+    frame.extend([
+        0xc3, 0x50, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 1, 0, 0, 0, 0, 0,
+    ]);
+    frame.resize(frame.len() + usize::from(payload_bytes), 0x5a);
+    frame
+}
+
+#[test]
+fn super_frames_are_replayed_as_segments_and_counted() {
+    let folder = folder();
+    let capture = folder.path().join("offloads.pcap");
+    let super_frame = offloaded(40_000);
+    std::fs::write(&capture, pcap(&[&super_frame, &super_frame])).unwrap();
+    let out = folder.path().join("out");
+    let mut command = program();
+    command.args(SMALL).arg("--out").arg(&out).arg(&capture);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let record = json(&out.join("record.json"));
+    let read = &record["captures"][0];
+    let number = |key: &str| read[key].as_u64().unwrap_or_else(|| panic!("{key}"));
+    // 27 of 1460 octets of payload, one of 580.
+    let counts = ["frames_read", "super_frames", "segments", "frames_replayed"].map(number);
+    assert_eq!(counts, [2, 2, 56, 56]);
+    assert_eq!(number("inner_bytes"), 2 * (40_000 + 28 * 40));
+    assert_eq!(
+        read["left_out"].as_object().map(serde_json::Map::len),
+        Some(0)
+    );
+    let words = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let printed = words(&text(&output.stdout));
+    let line = "56 of 56 frames replayed (2 super-frames cut into 56 segments)";
+    assert!(printed.contains(line), "{printed}");
+    let report = words(&std::fs::read_to_string(out.join("report.md")).unwrap());
+    assert!(report.contains("| offloads | 2 | 2 | 56 | 56 |"), "no row");
+}
+
 #[test]
 fn a_cut_capture_is_done_with_exit_code_three() {
     let folder = folder();

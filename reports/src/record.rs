@@ -196,14 +196,29 @@ pub struct Capture {
     pub sha256: Option<String>,
     /// Frames in the file.
     pub frames_read: u64,
-    /// Frames that the cases replayed.
+    /// TCP packets longer than the MTU among them, which were cut into segments. Records from
+    /// before they were cut have none.
+    #[serde(default)]
+    pub super_frames: u64,
+    /// What they were cut into.
+    #[serde(default)]
+    pub segments: u64,
+    /// Packets that the cases replayed: frames, and segments of super-frames.
     pub frames_replayed: u64,
-    /// Frames that were not, by reason; read = replayed + left out.
+    /// Packets that were not, by reason; read = replayed + left out, where what is read of a
+    /// super-frame is its segments ([`Capture::packets_read`]).
     pub left_out: BTreeMap<String, u64>,
     /// The file ends within a frame.
     pub truncated: bool,
-    /// IP bytes of the frames replayed.
+    /// IP bytes of the packets replayed.
     pub inner_bytes: u64,
+}
+
+impl Capture {
+    /// Frames in the file, with the segments of super-frames in their place.
+    pub fn packets_read(&self) -> u64 {
+        (self.frames_read + self.segments).saturating_sub(self.super_frames)
+    }
 }
 
 /// One row of every report.

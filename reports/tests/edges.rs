@@ -128,6 +128,41 @@ fn a_difference_that_may_be_nothing_is_a_bound() {
 }
 
 #[test]
+fn super_frames_are_said_and_old_records_have_none() {
+    let mut record = small();
+    let mut old = serde_json::to_value(&record).unwrap();
+    for capture in old["captures"].as_array_mut().unwrap() {
+        let capture = capture.as_object_mut().unwrap();
+        assert!(capture.remove("super_frames").is_some());
+        assert!(capture.remove("segments").is_some());
+    }
+    assert_eq!(serde_json::from_value::<Record>(old).unwrap(), record);
+    assert!(!markdown(&record).unwrap().contains("super-frame"));
+
+    let dns = record.captures.iter_mut().find(|c| c.name == "dns");
+    let dns = dns.expect("a capture of that name");
+    (dns.super_frames, dns.segments) = (1, 1201);
+    dns.frames_replayed = 1990;
+    dns.left_out = [("arp".to_owned(), 10)].into();
+    assert_eq!((dns.frames_read, dns.packets_read()), (800, 2000));
+    let line =
+        "1,990 of 2,000 frames replayed (1 super-frame cut into 1,201 segments; left out: arp 10)";
+    let words = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let wide = TerminalStyle {
+        width: 400,
+        color: false,
+        full: true,
+    };
+    assert!(words(&terminal(&record, &wide).unwrap()).contains(line));
+    let table = words(&markdown(&record).unwrap());
+    assert!(table.contains("| capture | read | super-frames | segments | replayed |"));
+    assert!(table.contains("| dns | 800 | 1 | 1,201 | 1,990 |"));
+    let page = html(&record).unwrap();
+    assert!(page.contains("super-frames") && page.contains("1,201"));
+    draw(&record);
+}
+
+#[test]
 fn zero_packets_and_zero_sizes() {
     let mut record = small();
     for group in &mut record.groups {

@@ -54,31 +54,27 @@ impl Link {
 }
 
 /// The IP packet of a frame, cut to its total length, or why there is none that a router could
-/// forward. Packets longer than `ingress_mtu` are left out.
+/// forward. One without a length that is longer than `ingress_mtu` is all that was captured.
 #[inline]
 pub(super) fn ip_packet(link: Link, frame: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
-    let packet = match link {
+    match link {
         Link::Ethernet => {
             let header =
                 Ethernet2HeaderSlice::from_slice(frame).map_err(|_| LeftOut::MalformedHeader)?;
-            network_layer(header.ether_type(), from(frame, 14)?, ingress_mtu)?
+            network_layer(header.ether_type(), from(frame, 14)?, ingress_mtu)
         }
-        Link::Ipv4 => ipv4(frame, ingress_mtu)?,
-        Link::Ipv6 => ipv6(frame, ingress_mtu)?,
+        Link::Ipv4 => ipv4(frame, ingress_mtu),
+        Link::Ipv6 => ipv6(frame, ingress_mtu),
         Link::RawIp => match frame.first().map(|byte| byte >> 4) {
-            Some(4) => ipv4(frame, ingress_mtu)?,
-            Some(6) => ipv6(frame, ingress_mtu)?,
-            _ => return Err(LeftOut::MalformedHeader),
+            Some(4) => ipv4(frame, ingress_mtu),
+            Some(6) => ipv6(frame, ingress_mtu),
+            _ => Err(LeftOut::MalformedHeader),
         },
-        Link::Loopback => loopback(frame, ingress_mtu)?,
-        Link::Sll => network_layer(ether_type_at(frame, 14)?, from(frame, 16)?, ingress_mtu)?,
-        Link::Sll2 => network_layer(ether_type_at(frame, 0)?, from(frame, 20)?, ingress_mtu)?,
-        Link::Unsupported => return Err(LeftOut::LinkType),
-    };
-    if packet.len() > ingress_mtu {
-        return Err(LeftOut::OverIngressMtu);
+        Link::Loopback => loopback(frame, ingress_mtu),
+        Link::Sll => network_layer(ether_type_at(frame, 14)?, from(frame, 16)?, ingress_mtu),
+        Link::Sll2 => network_layer(ether_type_at(frame, 0)?, from(frame, 20)?, ingress_mtu),
+        Link::Unsupported => Err(LeftOut::LinkType),
     }
-    Ok(packet)
 }
 
 fn from(frame: &[u8], offset: usize) -> Result<&[u8], LeftOut> {
@@ -138,7 +134,7 @@ fn ipv4(bytes: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| LeftOut::MalformedHeader)?;
     let total = usize::from(header.total_len());
     if total < header.slice().len() {
-        return Err(without_length(total, bytes, ingress_mtu));
+        return without_length(total, bytes, ingress_mtu);
     }
     bytes.get(..total).ok_or(LeftOut::MalformedHeader)
 }
@@ -150,7 +146,7 @@ fn ipv6(bytes: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| LeftOut::MalformedHeader)?;
     let payload = usize::from(header.payload_length());
     if payload == 0 && header.next_header() != IpNumber::IPV6_NO_NEXT_HEADER {
-        return Err(without_length(payload, bytes, ingress_mtu));
+        return without_length(payload, bytes, ingress_mtu);
     }
     bytes
         .get(..header.slice().len() + payload)
@@ -160,10 +156,10 @@ fn ipv6(bytes: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
 /// A packet that is handed to a card for segmentation may have 0 for a length. It is longer than
 /// the MTU then, which tells it from a malformed one.
 #[cold]
-fn without_length(length: usize, bytes: &[u8], ingress_mtu: usize) -> LeftOut {
+fn without_length(length: usize, bytes: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
     if length == 0 && bytes.len() > ingress_mtu {
-        LeftOut::OverIngressMtu
+        Ok(bytes)
     } else {
-        LeftOut::MalformedHeader
+        Err(LeftOut::MalformedHeader)
     }
 }

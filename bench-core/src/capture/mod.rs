@@ -1,18 +1,22 @@
 //! Captures: pcap and pcapng, plain or compressed, in; chunks of IP packets out.
 //!
 //! What a file is, its first bytes say, never its name. Every frame is either handed out or
-//! counted under the reason why not ([`LeftOut`]). Memory is one chunk, a window of at most
-//! [`RECORD_MAX_BYTES`] and, in pcapng, the interfaces of one section ([`INTERFACES_MAX`]), however
-//! large the file is or what it claims; a zstd stream may ask for a window of up to 128 MiB more,
-//! which is the limit of its library.
+//! counted under the reason why not ([`LeftOut`]). TCP packets longer than the MTU, as offloads
+//! leave them in a host's captures, come out as the segments that a network card would have cut
+//! them into. Memory is one chunk, a window of at most [`RECORD_MAX_BYTES`], the segment sizes of
+//! a bounded number of flows and, in pcapng, the interfaces of one section ([`INTERFACES_MAX`]),
+//! however large the file is or what it claims; a zstd stream may ask for a window of up to
+//! 128 MiB more, which is the limit of its library.
 
 mod chunk;
 mod error;
 mod intake;
 mod interface;
 mod link;
+mod mss;
 mod pcap;
 mod pcapng;
+mod segments;
 mod source;
 mod tally;
 
@@ -31,7 +35,7 @@ pub use tally::{LeftOut, LeftOutCounts, Tally};
 /// What is taken from a capture, and in which portions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Longest IP packet that is replayed, by total length.
+    /// Longest IP packet that is replayed, by total length. Longer TCP packets are cut.
     pub ingress_mtu: usize,
     /// Most packets that are replayed; the frames behind are still read and counted.
     pub max_packets: Option<u64>,
@@ -101,10 +105,7 @@ impl Reader {
             file,
             window,
             format,
-            intake: Intake {
-                limits,
-                tally: Tally::default(),
-            },
+            intake: Intake::new(limits),
             is_done: false,
         })
     }
@@ -155,7 +156,7 @@ impl Reader {
 
     /// Memory held for reading, chunk and decompressor not counted.
     pub fn held_bytes(&self) -> usize {
-        self.window.held_bytes()
+        self.window.held_bytes() + self.intake.held_bytes()
     }
 }
 

@@ -19,7 +19,8 @@ pub enum LeftOut {
     /// A link or IP header that is cut short, or whose version, header length or total length
     /// contradict the bytes at hand (RFC 791, 3.1; RFC 8200, 3).
     MalformedHeader,
-    /// An IP packet longer than the ingress MTU; what segmentation offload leaves in captures too.
+    /// An IP packet longer than the ingress MTU that is no TCP packet which a network card would
+    /// have cut: a fragment, a jumbogram, a datagram of any other protocol.
     OverIngressMtu,
     /// It could have been replayed, but [`super::Limits::max_packets`] was reached before.
     OverMaxPackets,
@@ -89,17 +90,23 @@ impl LeftOutCounts {
     }
 }
 
-/// The account of a capture so far: read = replayed + left out, at every moment.
+/// The account of a capture so far: read = replayed + left out, at every moment, where what is
+/// read of a super-frame is its segments: `frames_read - super_frames + segments`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// Whole frames found in the file.
     pub frames_read: u64,
-    /// Frames handed out in chunks.
+    /// Packets handed out in chunks: frames, and segments of super-frames.
     pub frames_replayed: u64,
-    /// Frames not handed out, by reason.
+    /// TCP packets longer than the ingress MTU that were cut, as segmentation offload on send and
+    /// coalescing on receive leave them in captures.
+    pub super_frames: u64,
+    /// What they were cut into.
+    pub segments: u64,
+    /// Frames, and segments of super-frames, not handed out, by reason.
     pub left_out: LeftOutCounts,
     /// The file ends in the middle of a record or of its compressed stream.
     pub truncated: bool,
-    /// Bytes of the frames handed out, by IP total length.
+    /// Bytes of the packets handed out, by IP total length.
     pub inner_bytes: u64,
 }

@@ -83,9 +83,9 @@ impl Template {
 }
 
 /// Sum of what a segment's checksum covers outside of it, but its length: addresses of both
-/// ends, one behind the other as in the IPv4 header, and the protocol (RFC 9293, 3.1).
+/// ends, one behind the other as in the IP header, and the protocol (RFC 9293, 3.1).
 #[inline(always)]
-fn pseudo_sum(addresses: &[u8]) -> u64 {
+pub fn pseudo_sum(addresses: &[u8]) -> u64 {
     u64::from(sum(addresses)) + u64::from(u16::from(protocol::TCP).to_be())
 }
 

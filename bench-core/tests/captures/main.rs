@@ -7,3 +7,4 @@ mod fuzz;
 mod links;
 mod shared;
 mod speed;
+mod super_frames;

@@ -53,18 +53,23 @@ fn good_captures_are_read_with_the_count_of_the_manifest() {
     let entries = manifest(&shared);
     let good: Vec<_> = entries.iter().filter(|entry| !entry.is_bad()).collect();
     assert!(good.len() > 100, "the manifest lists only {}", good.len());
+    let mut super_frames = 0;
     for entry in &good {
         let name = entry.file.display();
         let outcome = read_file(&shared.join(&entry.file)).expect("a good capture is read");
         let tally = outcome.tally;
         assert_eq!(tally.frames_read, entry.packets, "{name}");
         assert_eq!(tally.truncated, entry.cut_tail == Some(1), "{name}");
+        super_frames += tally.super_frames;
+        let longest = outcome.packets.iter().map(Vec::len).max().unwrap_or(0);
+        assert!(longest <= Limits::default().ingress_mtu, "{name}");
         let left_out = |reason| tally.left_out.get(reason);
         assert_eq!(left_out(LeftOut::MalformedRecord), 0, "{name}");
         assert_eq!(left_out(LeftOut::Snapped), entry.count("snapped"), "{name}");
         assert_eq!(left_out(LeftOut::Arp), entry.count("arp"), "{name}");
-        // A snapped frame may have been anything.
-        let ip = tally.frames_replayed
+        // A snapped frame may have been anything; the segments of a super-frame were one packet.
+        let ip = tally.frames_replayed - tally.segments
+            + tally.super_frames
             + left_out(LeftOut::MalformedHeader)
             + left_out(LeftOut::OverIngressMtu);
         let ip_or_snapped = ip..=ip + left_out(LeftOut::Snapped);
@@ -75,6 +80,11 @@ fn good_captures_are_read_with_the_count_of_the_manifest() {
         );
     }
     println!("read {} captures", good.len());
+    assert!(
+        super_frames > 0,
+        "the data set has captures taken with offloads"
+    );
+    println!("{super_frames} super-frames were cut");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Bill, Cell, NAME_CHARS, Room, RowKind, Table, TableRow, clean, count, estimate, half, mean,
 };
-use crate::record::{Record, WorkloadKind};
+use crate::record::{Capture, Record, WorkloadKind};
 
 /// Words that the tables use, each with its meaning.
 pub fn legend() -> [(&'static str, &'static str); 9] {
@@ -78,17 +78,7 @@ pub fn carried(bill: &Bill<'_>) -> Vec<String> {
             .iter()
             .find(|capture| Some(capture.name.as_str()) == of)
         {
-            let left = reasons(&capture.left_out);
-            let left = if left.is_empty() {
-                String::new()
-            } else {
-                format!(" (left out: {left})")
-            };
-            parts.push(format!(
-                "{} of {} frames replayed{left}",
-                count(capture.frames_replayed),
-                count(capture.frames_read)
-            ));
+            parts.push(replayed(capture));
         }
         if let Some(work) = works()
             .max_by_key(|work| work.over_mtu)
@@ -113,6 +103,35 @@ pub fn carried(bill: &Bill<'_>) -> Vec<String> {
     lines
 }
 
+/// `6,021 of 6,044 frames replayed (2 super-frames cut into 9 segments; left out: arp 23)`.
+fn replayed(capture: &Capture) -> String {
+    let left = reasons(&capture.left_out);
+    let left = (!left.is_empty()).then(|| format!("left out: {left}"));
+    let beside: Vec<String> = cut(capture).into_iter().chain(left).collect();
+    let beside = if beside.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", beside.join("; "))
+    };
+    format!(
+        "{} of {} frames replayed{beside}",
+        count(capture.frames_replayed),
+        count(capture.packets_read())
+    )
+}
+
+/// `2 super-frames cut into 9 segments`; `None` without any.
+fn cut(capture: &Capture) -> Option<String> {
+    let plural = if capture.super_frames == 1 { "" } else { "s" };
+    (capture.super_frames > 0).then(|| {
+        format!(
+            "{} super-frame{plural} cut into {} segments",
+            count(capture.super_frames),
+            count(capture.segments)
+        )
+    })
+}
+
 /// `denied 12, ttl_expired 3`.
 pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
     let parts: Vec<String> = counts
@@ -123,39 +142,61 @@ pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
     parts.join(", ")
 }
 
-/// What was read, replayed and left out, capture by capture. `None` without captures.
+/// What was read, cut, replayed and left out, capture by capture. `None` without captures.
 pub fn left_out(record: &Record) -> Option<Table> {
-    let rows: Vec<TableRow> = record
-        .captures
-        .iter()
-        .map(|capture| {
-            let reasons = reasons(&capture.left_out);
-            let mean = (capture.frames_replayed > 0)
-                .then(|| capture.inner_bytes as f64 / capture.frames_replayed as f64);
-            TableRow {
-                label: clean(&capture.name, NAME_CHARS),
-                kind: RowKind::Plain,
-                cells: vec![
-                    Cell::Number(count(capture.frames_read)),
-                    Cell::Number(count(capture.frames_replayed)),
-                    mean.map_or(Cell::Blank, |mean| Cell::Number(super::bytes(mean))),
-                    Cell::Text(if reasons.is_empty() {
-                        "nothing".to_owned()
-                    } else {
-                        reasons
-                    }),
-                ],
-            }
-        })
-        .collect();
-    (!rows.is_empty()).then(|| Table {
+    let captures = &record.captures;
+    let has_cut = captures.iter().any(|capture| capture.super_frames > 0);
+    let (note, head): (_, &[&str]) = if has_cut {
+        (
+            "frames read, with segments in the place of super-frames = replayed + left out",
+            &[
+                "capture",
+                "read",
+                "super-frames",
+                "segments",
+                "replayed",
+                "mean bytes",
+                "left out",
+            ],
+        )
+    } else {
+        (
+            "frames read = replayed + left out",
+            &["capture", "read", "replayed", "mean bytes", "left out"],
+        )
+    };
+    let rows = captures.iter().map(|capture| capture_row(capture, has_cut));
+    (!captures.is_empty()).then(|| Table {
         title: "What was left out".to_owned(),
-        note: "frames read = replayed + left out".to_owned(),
-        head: ["capture", "read", "replayed", "mean bytes", "left out"]
-            .map(str::to_owned)
-            .to_vec(),
-        rows,
+        note: note.to_owned(),
+        head: head.iter().map(|&name| name.to_owned()).collect(),
+        rows: rows.collect(),
     })
+}
+
+fn capture_row(capture: &Capture, has_cut: bool) -> TableRow {
+    let number = |value| Cell::Number(count(value));
+    let mut cells = vec![number(capture.frames_read)];
+    if has_cut {
+        cells.extend([capture.super_frames, capture.segments].map(number));
+    }
+    let replayed = capture.frames_replayed;
+    let mean = (replayed > 0).then(|| capture.inner_bytes as f64 / replayed as f64);
+    let reasons = reasons(&capture.left_out);
+    cells.extend([
+        number(replayed),
+        mean.map_or(Cell::Blank, |mean| Cell::Number(super::bytes(mean))),
+        Cell::Text(if reasons.is_empty() {
+            "nothing".to_owned()
+        } else {
+            reasons
+        }),
+    ]);
+    TableRow {
+        label: clean(&capture.name, NAME_CHARS),
+        kind: RowKind::Plain,
+        cells,
+    }
 }
 
 /// Cases against themselves. `None` where there was no such comparison.
