@@ -12,21 +12,25 @@ const WORD_BITS: u64 = u64::BITS as u64;
 /// to the right of its edge can be cleared whole.
 #[derive(Clone, Debug)]
 pub struct ReplayWindow {
+    /// 0 of a window that takes everything.
     size: u64,
-    /// Highest number accepted; 0 before the first.
+    /// Highest number accepted; 0 before the first, and the last of all where everything is
+    /// taken: then each number goes the way of an old one, and no new one pays for the question.
     highest: u64,
     words: Box<[u64]>,
     word_mask: u64,
 }
 
 impl ReplayWindow {
-    /// Remembers the last `size` numbers, at least 1.
+    /// Remembers the last `size` numbers. Of size 0 it remembers none and takes every number,
+    /// any times: anti-replay is off, which is up to the receiver (RFC 4303, 3.4.3), though not
+    /// with extended numbers.
     pub fn new(size: u32) -> Self {
-        let size = u64::from(size.max(1));
+        let size = u64::from(size);
         let words = (size.div_ceil(WORD_BITS) + 1).next_power_of_two();
         Self {
             size,
-            highest: 0,
+            highest: if size == 0 { u64::MAX } else { 0 },
             words: vec![0; words as usize].into_boxed_slice(),
             word_mask: words - 1,
         }
@@ -50,7 +54,7 @@ impl ReplayWindow {
     pub fn extend(&self, low: u32) -> Option<u64> {
         const HALF: u64 = 1 << 32;
         let (high, top) = (self.highest & !(HALF - 1), self.highest as u32);
-        let span = (self.size - 1).min(u64::from(u32::MAX)) as u32;
+        let span = self.size.saturating_sub(1).min(u64::from(u32::MAX)) as u32;
         // Lower half of the window's left edge; it lies in the subspace before where top < span.
         let left = top.wrapping_sub(span);
         let low_part = u64::from(low);
@@ -77,6 +81,9 @@ impl ReplayWindow {
         if sequence > self.highest {
             return Ok(());
         }
+        if self.size == 0 {
+            return Ok(());
+        }
         if sequence == 0 || self.highest - sequence >= self.size {
             return Err(Reason::TooOld);
         }
@@ -94,6 +101,8 @@ impl ReplayWindow {
     pub fn accept(&mut self, sequence: u64) -> Result<(), Reason> {
         if sequence > self.highest {
             self.advance(sequence);
+        } else if self.size == 0 {
+            return Ok(());
         } else {
             self.check(sequence)?;
         }

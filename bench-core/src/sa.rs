@@ -105,7 +105,7 @@ pub struct InboundSa<C> {
 }
 
 impl<C: Cipher> InboundSa<C> {
-    /// Expands the key; nothing received yet.
+    /// Expands the key; nothing received yet. A window of 0 is none ([`ReplayWindow::new`]).
     pub fn new(keys: &Keys, numbers: Numbers, window: u32) -> Result<Self, KeyLength> {
         Ok(Self {
             cipher: C::new(&keys.key)?,

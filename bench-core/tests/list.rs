@@ -68,6 +68,8 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     for path in ["esp6", "esp-udp", "esp6-udp", "esp+pad16", "esp+esn"] {
         assert_eq!(of(path).count(), 1 + 6 + 2, "{path}");
     }
+    // A framing and six AEADs.
+    assert_eq!(of("esp+noreplay").count(), 1 + 6);
     for path in [
         "esp-transit",
         "esp+1sa",
@@ -110,7 +112,7 @@ fn an_id_names_its_algorithm_and_library() {
             .is_none_or(|algorithm| on_bill.contains(&algorithm));
         let kind = match (path, rest) {
             ("forward", "") | ("esp", _) if on_bill => Kind::Bill,
-            ("forward", "no-rules") | ("bare", _) if on_bill => Kind::Yardstick,
+            ("forward", "no-rules" | "parse") | ("bare", _) if on_bill => Kind::Yardstick,
             _ => Kind::Variant,
         };
         assert_eq!(case.kind, kind, "{}", case.id);

@@ -128,3 +128,16 @@ fn tables_of_another_implementation() {
     println!("{} tables, {steps} numbers", cases.len());
     assert_eq!((cases.len(), steps), (14, 84));
 }
+
+/// Of size 0 it is off: every number is taken, in any order, any times, and nothing moves.
+#[test]
+fn a_window_of_size_0_takes_everything() {
+    let mut replay = ReplayWindow::new(0);
+    let before = replay.highest();
+    replay.begin_after(1 << 40);
+    for sequence in [1, 5, 5, 0, 1, u64::from(u32::MAX), 2, u64::MAX] {
+        assert_eq!(replay.check(sequence), Ok(()), "{sequence}");
+        assert_eq!(replay.accept(sequence), Ok(()), "{sequence}");
+        assert_eq!(replay.highest(), before);
+    }
+}

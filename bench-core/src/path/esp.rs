@@ -32,6 +32,8 @@ pub struct Framing {
     pub alignment: usize,
     /// 32-bit or extended sequence numbers.
     pub numbers: Numbers,
+    /// The receiver keeps an anti-replay window (RFC 4303, 3.4.3).
+    pub anti_replay: bool,
 }
 
 impl Framing {
@@ -40,6 +42,7 @@ impl Framing {
         underlay: Underlay::ip(Family::V4, esp::PROTOCOL),
         alignment: esp::ALIGNMENT,
         numbers: Numbers::Sent,
+        anti_replay: true,
     };
     /// Over IPv6.
     pub const OVER_V6: Self = Self {
@@ -66,6 +69,20 @@ impl Framing {
         numbers: Numbers::Extended,
         ..Self::PLAIN
     };
+    /// The receiver takes every sequence number, which RFC 4303, 3.4.3 leaves to it.
+    pub const NO_REPLAY: Self = Self {
+        anti_replay: false,
+        ..Self::PLAIN
+    };
+
+    /// Size of the receiver's anti-replay window; 0 where it keeps none.
+    const fn window(self, setup: &Setup) -> u32 {
+        if self.anti_replay {
+            setup.replay_window
+        } else {
+            0
+        }
+    }
 
     /// Bytes that the tunnel adds to a packet: outer headers, ESP header, IV, padding, trailer,
     /// ICV.
@@ -101,7 +118,7 @@ impl<C: Cipher> Esp<C> {
     /// Expands keys and builds tables; the clock starts later.
     pub fn new(setup: &Setup, keys: &Keys, framing: Framing) -> Result<Self, KeyLength> {
         let outbound = OutboundSa::new(keys, framing.numbers)?;
-        let mut inbound = InboundSa::new(keys, framing.numbers, setup.replay_window)?;
+        let mut inbound = InboundSa::new(keys, framing.numbers, framing.window(setup))?;
         if let Some(given) = &setup.sa {
             inbound.window.begin_after(given.received);
         }

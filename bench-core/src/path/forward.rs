@@ -138,7 +138,7 @@ impl Forwarder {
 /// Cuts off what lies behind the packet's own length: padding of the link, or traffic flow
 /// confidentiality padding that a tunnel brought (RFC 4303, 2.7).
 #[inline(always)]
-fn trim(frame: &mut Frame<'_>, total_bytes: usize) {
+pub(super) fn trim(frame: &mut Frame<'_>, total_bytes: usize) {
     let excess = frame.len().saturating_sub(total_bytes);
     if excess > 0 {
         frame.pull_back(excess);

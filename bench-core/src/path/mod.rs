@@ -11,6 +11,7 @@ pub mod forward;
 mod jobs;
 pub mod openvpn;
 pub mod overhead;
+mod parse;
 pub mod records;
 mod sealed;
 pub mod session;
@@ -20,7 +21,10 @@ pub mod underlay;
 pub mod vxlan;
 pub mod wireguard;
 
-pub use cases::{Case, CaseError, Kind, Make, Tunnel, cases, find, keys};
+pub use cases::{
+    Case, CaseError, Kind, Link, Make, Tunnel, Waterfall, cases, find, keys, waterfall_ciphers,
+    waterfalls,
+};
 pub use forward::expected_after as reference;
 
 use std::sync::Arc;

@@ -173,6 +173,16 @@ const OTHERS: [Esps; 5] = [
     },
 ];
 
+/// Plain ESP without the window: what the window takes is the difference.
+const NO_REPLAY: Esps = Esps {
+    framing: Framing::NO_REPLAY,
+    kind: Kind::Variant,
+    path: "esp+noreplay",
+    words: "ESP tunnel, no anti-replay",
+    stages: stages!["encapsulate, no anti-replay"],
+    ..PLAIN
+};
+
 /// Every case of ESP, and every cipher alone.
 pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
@@ -182,6 +192,7 @@ pub(super) fn cases() -> Vec<Case> {
         esps.usual(&mut cases);
         esps.older(&mut cases);
     }
+    NO_REPLAY.usual(&mut cases);
     more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
     more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
     more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);

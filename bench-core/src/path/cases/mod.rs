@@ -8,15 +8,18 @@ macro_rules! stages {
 pub(in crate::path) use stages;
 
 mod esp;
+mod waterfall;
 
 use std::sync::LazyLock;
 
 pub(in crate::path) use esp::leaked;
 pub use esp::{Tunnel, keys};
+pub use waterfall::{Link, Waterfall, waterfall_ciphers, waterfalls};
 
 use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
+use super::parse::Parse;
 use super::underlay::Family;
 use super::{PacketPath, Setup, controls, dtls, openvpn, sstp, vxlan, wireguard};
 use crate::cipher::KeyLength;
@@ -118,7 +121,7 @@ pub(in crate::path) const FORWARD: Case = Case {
 };
 
 /// The forward, and the forward with less.
-const FORWARDS: [Case; 2] = [
+const FORWARDS: [Case; 3] = [
     FORWARD,
     Case {
         id: "forward/no-rules",
@@ -126,6 +129,14 @@ const FORWARDS: [Case; 2] = [
         stages: &["parse", "route", "hop", "checksum"],
         kind: Kind::Yardstick,
         make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::None))),
+        ..FORWARD
+    },
+    Case {
+        id: "forward/parse",
+        title: "Header checks, hop and checksum alone: no routes, no security group",
+        stages: &["parse", "hop", "checksum"],
+        kind: Kind::Yardstick,
+        make: |_, _| Ok(Box::new(Parse)),
         ..FORWARD
     },
 ];
