@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use tunneltax_core::capture::Limits;
-use tunneltax_core::path::{Case, Kind, Setup};
+use tunneltax_core::path::{Case, Kind, Link, Setup, Waterfall};
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record;
 
@@ -12,7 +12,7 @@ use crate::captures::{self, Source, Survey};
 use crate::cli::{RunArguments, RunOptions};
 use crate::failure::Failure;
 use crate::scenario::{self, Refuted, Scenario};
-use crate::select::select_cases;
+use crate::select::{cases_of, select_cases, select_chains};
 
 /// Sizes of a plain run: IP total lengths, and simple IMIX.
 pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
@@ -29,6 +29,8 @@ pub struct Choice {
     pub options: RunOptions,
     /// The scenario, where one is run.
     pub scenario: Option<Scenario>,
+    /// Chains of cases, where they are asked for.
+    pub waterfalls: Vec<Waterfall>,
     /// What on the command line keeps the scenario's expectations from being checked.
     pub overridden_by: Vec<&'static str>,
 }
@@ -37,16 +39,18 @@ impl Choice {
     /// Reads what the arguments name; captures are not yet opened.
     pub fn new(arguments: &RunArguments) -> Result<Self, Failure> {
         let options = arguments.options.clone();
+        let waterfalls = chains(&options)?;
         match split(&arguments.files)? {
             (None, files) => Ok(Self {
-                cases: plain_cases(&options)?,
+                cases: plain_cases(&options, &waterfalls)?,
+                waterfalls,
                 mixes: sizes(&options, &DEFAULT_SIZES)?,
                 sources: captures::sources(&files)?,
                 options,
                 scenario: None,
                 overridden_by: Vec::new(),
             }),
-            (Some(scenario), files) => Self::of_scenario(scenario, &files, options),
+            (Some(scenario), files) => Self::of_scenario(scenario, &files, options, waterfalls),
         }
     }
 
@@ -54,6 +58,7 @@ impl Choice {
         mut scenario: Scenario,
         files: &[PathBuf],
         mut options: RunOptions,
+        waterfalls: Vec<Waterfall>,
     ) -> Result<Self, Failure> {
         let selection = &mut options.selection;
         let mut overridden_by = selection.given.clone();
@@ -63,8 +68,11 @@ impl Choice {
         if !selection.is_given("--burst") {
             selection.burst = scenario.burst.unwrap_or(selection.burst);
         }
-        let cases = if selection.is_given("--case") {
-            plain_cases(&options)?
+        if !waterfalls.is_empty() {
+            overridden_by.push("--waterfall");
+        }
+        let cases = if selection.is_given("--case") || !waterfalls.is_empty() {
+            plain_cases(&options, &waterfalls)?
         } else {
             scenario.cases.clone()
         };
@@ -85,6 +93,7 @@ impl Choice {
             sources,
             options,
             scenario: Some(scenario),
+            waterfalls,
             overridden_by,
         })
     }
@@ -104,6 +113,20 @@ impl Choice {
             }
             _ => Ok(Vec::new()),
         }
+    }
+
+    /// The chains as the record has them.
+    pub fn waterfalls_of_record(&self) -> Vec<record::Waterfall> {
+        let link = |link: &Link| record::Link {
+            id: link.id.to_owned(),
+            step: link.step.to_owned(),
+            case: link.case.id.to_owned(),
+        };
+        let chain = |chain: &Waterfall| record::Waterfall {
+            id: chain.id.clone(),
+            links: chain.links.iter().map(link).collect(),
+        };
+        self.waterfalls.iter().map(chain).collect()
     }
 
     /// The scenario as the record has it.
@@ -151,7 +174,22 @@ fn is_bare_word(path: &Path) -> bool {
     path.extension().is_none() && path.components().count() == 1
 }
 
-fn plain_cases(options: &RunOptions) -> Result<Vec<&'static Case>, Failure> {
+/// The chains that the command line asks for.
+fn chains(options: &RunOptions) -> Result<Vec<Waterfall>, Failure> {
+    options
+        .waterfall
+        .as_deref()
+        .map_or(Ok(Vec::new()), select_chains)
+}
+
+/// The cases that the command line names: those of the chains, where it asks for some.
+fn plain_cases(
+    options: &RunOptions,
+    waterfalls: &[Waterfall],
+) -> Result<Vec<&'static Case>, Failure> {
+    if !waterfalls.is_empty() {
+        return Ok(cases_of(waterfalls));
+    }
     let more: &[Kind] = if options.full {
         &[Kind::Yardstick]
     } else {

@@ -204,6 +204,10 @@ pub struct RunOptions {
     /// Sizes of generated packets (IP total length, or imix, ipsec-imix), comma-separated
     #[arg(long = "size", value_name = "LIST", value_delimiter = ',')]
     pub sizes: Vec<String>,
+    /// The bill by steps: the cases of the chain of a cipher by a library, each one step from the
+    /// one before, and no others
+    #[arg(long, value_name = "CIPHER@LIBRARY", num_args = 0..=1, require_equals = true, default_missing_value = "aes-256-gcm@ring", conflicts_with = "cases")]
+    pub waterfall: Option<String>,
     /// Flows that generated packets are spread over, in turn; at least as many are generated
     #[arg(long, value_name = "N", default_value_t = synth::FLOWS as u32, value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
     pub flows: u32,

@@ -59,6 +59,7 @@ pub fn begin(
             .map(|case| case_of_record(case, mixes))
             .collect(),
         groups: Vec::new(),
+        waterfalls: Vec::new(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which cases and sizes a command line names.
 
 use glob::Pattern;
-use tunneltax_core::path::{Case, Kind, cases};
+use tunneltax_core::path::{Case, Kind, Waterfall, cases, waterfall_ciphers, waterfalls};
 
 use crate::failure::Failure;
 
@@ -34,6 +34,28 @@ pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case
         .zip(named)
         .filter_map(|(case, named)| named.then_some(case))
         .collect())
+}
+
+/// The chains of a cipher by a library.
+pub fn select_chains(cipher: &str) -> Result<Vec<Waterfall>, Failure> {
+    let chains = waterfalls(cipher);
+    if chains.is_empty() {
+        let ciphers: Vec<&str> = waterfall_ciphers().collect();
+        return Err(Failure::Usage(format!(
+            "--waterfall={cipher}: there is no chain of cases for it; name one of {}",
+            ciphers.join(", ")
+        )));
+    }
+    Ok(chains)
+}
+
+/// The cases of chains, in the order of the list.
+pub fn cases_of(chains: &[Waterfall]) -> Vec<&'static Case> {
+    let of = |case: &&Case| {
+        let mut links = chains.iter().flat_map(|chain| &chain.links);
+        links.any(|link| link.case.id == case.id)
+    };
+    cases().filter(of).collect()
 }
 
 /// Of every case in the order of the list, whether the glob names it; it names at least one.

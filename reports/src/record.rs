@@ -35,6 +35,30 @@ pub struct Record {
     pub cases: Vec<Case>,
     /// Groups of rows that share packets, temperature and rounds.
     pub groups: Vec<Group>,
+    /// Chains of cases that were asked for, each case one step from the one before. Records of
+    /// other runs have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waterfalls: Vec<Waterfall>,
+}
+
+/// Cases, each one step from the one before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waterfall {
+    /// Cipher and library, and what the chain is of them: `aes-256-gcm@ring`.
+    pub id: String,
+    /// The cases, first to last.
+    pub links: Vec<Link>,
+}
+
+/// A case of a chain.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Link {
+    /// The step from the link before, in a word; of the first link, the case itself.
+    pub id: String,
+    /// The same for people: `security group`.
+    pub step: String,
+    /// Id of the case.
+    pub case: String,
 }
 
 /// Cases and captures that answer a question.

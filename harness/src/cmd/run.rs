@@ -78,6 +78,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let mut run = Run {
         record: Record {
             scenario: choice.scenario_of_record(),
+            waterfalls: choice.waterfalls_of_record(),
             ..outset::begin(&bench, options, pinned, mixes)
         },
         options,

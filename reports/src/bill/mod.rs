@@ -15,6 +15,7 @@ mod origin;
 mod remarks;
 mod scenario;
 mod tables;
+mod waterfall;
 mod words;
 
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
@@ -28,6 +29,7 @@ pub use origin::provenance;
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
+pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
     NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, count, estimate, three,
 };

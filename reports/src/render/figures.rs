@@ -164,7 +164,8 @@ const DIRECTIONS: [(&str, Pick); 2] = [
     ("receive", |m| m.receive.as_ref()),
 ];
 
-fn both(draw: impl Fn(Format) -> Result<String, DrawError>) -> Vec<String> {
+/// A chart in both formats, as far as it can be drawn.
+pub fn both(draw: impl Fn(Format) -> Result<String, DrawError>) -> Vec<String> {
     [Format::Wide, Format::Narrow]
         .into_iter()
         .filter_map(|format| draw(format).ok())

@@ -3,11 +3,12 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html as markup};
 
+use super::chart;
 use super::figures::{self, Figure};
 use super::theme;
 use crate::bill::{
-    self, Bill, Cell, GroupBill, Matrix, Receipt, Room, RowKind, Span, TEMPERATURES, Table, bound,
-    estimate, legend,
+    self, Bill, Cell, Fall, GroupBill, Matrix, Receipt, Room, RowKind, Span, TEMPERATURES, Table,
+    bound, estimate, legend,
 };
 use crate::record::{Record, RecordError, WorkloadKind};
 
@@ -52,6 +53,7 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
                     @for figure in &figures { (draw(figure, &origin)) }
                     (reading(&bill))
                     @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds, &origin)) }
+                    (waterfalls(&bill, &origin))
                     (beside(&bill))
                     (provenance(record))
                 }
@@ -70,8 +72,10 @@ fn header(bill: &Bill<'_>, figures: &[Figure]) -> Markup {
         .iter()
         .filter(|(.., kinds)| kinds.iter().any(|kind| has(*kind)))
         .map(|(id, title, _)| (*id, *title));
+    let steps = (!bill::falls(bill).is_empty()).then_some(("steps", "By step"));
     let places = figures
         .chain(sections)
+        .chain(steps)
         .chain([("left-out", "Left out"), ("origin", "Origin")]);
     markup! {
         header {
@@ -149,7 +153,7 @@ fn draw(figure: &Figure, origin: &str) -> Markup {
             @if !figure.charts.is_empty() {
                 ul.key {
                     @for (series, name) in &figure.key {
-                        li { span.(format!("swatch s{}", series % super::chart::SERIES.len())) aria-hidden="true" {} (name) }
+                        li { span.(format!("swatch s{}", series % chart::SERIES.len())) aria-hidden="true" {} (name) }
                     }
                 }
             }
@@ -231,6 +235,43 @@ fn section(bill: &Bill<'_>, id: &str, title: &str, kinds: &[WorkloadKind], origi
                 (in_full(bill.groups.iter().filter(|group| group.name == name && kinds.contains(&group.group.kind))))
             }
         }
+    }
+}
+
+/// The bill by steps: a chart and its table for each chain and workload.
+fn waterfalls(bill: &Bill<'_>, origin: &str) -> Markup {
+    let falls = bill::falls(bill);
+    markup! {
+        @if let Some(first) = falls.first() {
+            section #steps {
+                h2 { "The bill by steps" }
+                p { (bill::WATERFALL) }
+                @for fall in &falls {
+                    @if fall.temperature == first.temperature {
+                        h3 { (fall.table.title) }
+                        (draw_fall(fall))
+                    } @else {
+                        details {
+                            summary { (fall.table.title) }
+                            (draw_fall(fall))
+                        }
+                    }
+                }
+                (draw_origin(origin))
+            }
+        }
+    }
+}
+
+fn draw_fall(fall: &Fall) -> Markup {
+    let label = format!(
+        "{}. The table below has the same figures.",
+        fall.table.title
+    );
+    let charts = figures::both(|format| chart::waterfall(format, &fall.bars, &label));
+    markup! {
+        @for chart in &charts { (PreEscaped(chart)) }
+        (draw_table(&fall.table, &fall.table.title))
     }
 }
 

@@ -43,6 +43,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
         .collect();
     bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
+    waterfalls(&mut out, &bill);
     details(&mut out, &bill);
     for table in [bill::left_out(record), bill::null_gates(&bill)]
         .into_iter()
@@ -89,6 +90,21 @@ fn overview(out: &mut String, bill: &Bill<'_>) {
                 out.push_str(&pipes(&table));
             }
         }
+    }
+}
+
+fn waterfalls(out: &mut String, bill: &Bill<'_>) {
+    let falls = bill::falls(bill);
+    if falls.is_empty() {
+        return;
+    }
+    let _ = write!(
+        out,
+        "\n## The bill by steps\n\n{}\n",
+        escape(bill::WATERFALL)
+    );
+    for fall in &falls {
+        titled(out, 3, &fall.table);
     }
 }
 

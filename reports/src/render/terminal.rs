@@ -35,6 +35,7 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
     if let Some(group) = bill.flagship() {
         flagship(&mut out, &bill, group, style.full);
     }
+    waterfalls(&mut out, &bill, style.full);
     if style.full {
         details(&mut out, &bill);
     }
@@ -104,6 +105,23 @@ fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) 
             drop_column(&mut table, column);
         }
         out.table(&table);
+    }
+}
+
+/// The bill by steps, at one temperature unless everything is shown.
+fn waterfalls(out: &mut Page, bill: &Bill<'_>, full: bool) {
+    let falls = bill::falls(bill);
+    let shown =
+        |fall: &&bill::Fall| full || Some(fall.temperature) == falls.first().map(|f| f.temperature);
+    let mut said = false;
+    for fall in falls.iter().filter(shown) {
+        let mut table = fall.table.clone();
+        drop_column(&mut table, "step");
+        out.table(&table);
+        said = true;
+    }
+    if said {
+        out.paragraph(bill::WATERFALL, "", "");
     }
 }
 

@@ -381,6 +381,7 @@ fn made() -> Record {
             })
             .to_vec(),
         groups,
+        waterfalls: Vec::new(),
     }
 }
 

@@ -146,14 +146,19 @@ pub fn libraries(format: Format, panels: &[Panel], label: &str) -> Result<String
 /// Room for the longest label, by a guess at the width of its type, and never half a phone.
 fn label_width(format: Format, panels: &[Panel]) -> u32 {
     let bars = panels.iter().flat_map(|panel| &panel.bars);
-    let longest = bars.map(|bar| bar.label.chars().count()).max().unwrap_or(0);
+    width_of(format, bars.map(|bar| bar.label.as_str()))
+}
+
+/// Room for the longest of these, and never half a phone.
+pub(super) fn width_of<'l>(format: Format, labels: impl Iterator<Item = &'l str>) -> u32 {
+    let longest = labels.map(|label| label.chars().count()).max().unwrap_or(0);
     let guess = (longest as f64 * TYPE_SIZE * GLYPH_WIDTH) as u32 + 8;
     guess.min(format.width() * 2 / 5)
 }
 
 const HEAD_HEIGHT: u32 = 32;
 
-fn row_height(format: Format) -> u32 {
+pub(super) fn row_height(format: Format) -> u32 {
     if format == Format::Wide { 26 } else { 24 }
 }
 
@@ -217,7 +222,7 @@ fn tick(ns: f64) -> String {
 }
 
 /// A label cut to the room it has.
-fn fitted(label: &str, room: f64, size: f64) -> String {
+pub(super) fn fitted(label: &str, room: f64, size: f64) -> String {
     clean(
         label,
         (room / (size * GLYPH_WIDTH)).max(2.0).round() as usize,

@@ -3,9 +3,11 @@
 
 mod bars;
 mod percentiles;
+mod waterfall;
 
 pub use bars::{Bar, Panel, libraries, sizes};
 pub use percentiles::{Curve, CurvePanel, percentiles};
+pub use waterfall::waterfall;
 
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
