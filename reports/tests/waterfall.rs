@@ -190,7 +190,7 @@ fn every_look_shows_the_same_steps() {
             "anti-replay",
             "−6.0",
             "254",
-            "esp/null@a − forward/parse",
+            "last minus first",
         ] {
             assert!(look.contains(word), "{word}");
         }

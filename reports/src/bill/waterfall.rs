@@ -87,19 +87,11 @@ fn fall(group: &GroupBill<'_>, waterfall: &Waterfall) -> Option<Fall> {
         }
         before = Some(link);
     }
-    if let (Some(first), Some(last)) = (links.first(), links.last()) {
-        let all = Step::between(group, first, last);
-        let case = format!("{} − {}", last.case, first.case);
-        let last = Link {
-            step: "last minus first".to_owned(),
-            case,
-            ..last.clone()
-        };
-        rows.push(row(
-            "all steps".to_owned(),
-            RowKind::Plain,
-            all.cells(None, &last),
-        ));
+    if let ([first, .., last], true) = (links.as_slice(), links.len() > 2) {
+        let mut cells = Step::between(group, first, last).cells(None, last);
+        cells.truncate(cells.len() - 2);
+        cells.extend([Cell::Blank, Cell::Text("last minus first".to_owned())]);
+        rows.push(row("all steps".to_owned(), RowKind::Plain, cells));
     }
     let heads = [
         "", "send", "receive", "both", "so far", "+ bytes", "step", "case",
@@ -152,7 +144,7 @@ fn first_cells(first: &Measured<'_>, link: &Link) -> Vec<Cell> {
 }
 
 fn words(link: &Link) -> [Cell; 2] {
-    [&link.step, &link.case].map(|text| Cell::Text(clean(text, 2 * NAME_CHARS + 3)))
+    [&link.step, &link.case].map(|text| Cell::Text(clean(text, NAME_CHARS)))
 }
 
 /// What lies between two cases.
