@@ -22,6 +22,8 @@ pub const TARGET: Target = Target {
 
 /// Most edits of an input.
 const EDITS_MAX: usize = 12;
+/// Items of a list, and copies of a text.
+const RESIZED_MAX: usize = 32;
 /// Text that asks for trouble: markup, tables, control characters, wide and joined letters.
 const NAMES: [&str; 8] = [
     "",
@@ -76,16 +78,20 @@ fn edit(document: &mut Value, script: &mut Script<'_>) {
     let Some(value) = nth(document, &mut (usize::from(at) % count)) else {
         return;
     };
-    match how % 8 {
-        0 => *value = Value::Null,
-        1 => *value = other.unwrap_or_default(),
-        2 => *value = json!(NAMES[usize::from(script.u8()) % NAMES.len()]),
-        3 => *value = json!(NUMBERS[usize::from(script.u8()) % NUMBERS.len()]),
-        4 => *value = json!(f64::from_bits(script.u64())),
-        5 => *value = json!(script.u64()),
-        6 => resize(value, script.u8()),
-        _ => *value = json!(histogram(script.prefixed())),
-    }
+    *value = match (how % 8, &*value) {
+        (0, _) => Value::Null,
+        (1, _) => other.unwrap_or_default(),
+        (_, Value::String(text)) => json!(match how % 8 {
+            2 => text.repeat(usize::from(script.u8()) % RESIZED_MAX),
+            3 => histogram(script.prefixed()),
+            _ => NAMES[usize::from(script.u8()) % NAMES.len()].to_owned(),
+        }),
+        (2, _) => json!(f64::from_bits(script.u64())),
+        (3, _) => json!(script.u64()),
+        (_, Value::Array(values)) => resized(values, script.u8()),
+        (_, Value::Object(fields)) => renamed(fields, script.u8(), script.u8()),
+        _ => json!(NUMBERS[usize::from(script.u8()) % NUMBERS.len()]),
+    };
 }
 
 /// Values in a document, it among them.
@@ -110,20 +116,23 @@ fn nth<'v>(value: &'v mut Value, before: &mut usize) -> Option<&'v mut Value> {
     }
 }
 
-/// Makes a list or a table empty, shorter or longer; text longer.
-fn resize(value: &mut Value, to: u8) {
-    let to = usize::from(to) % 32;
-    match value {
-        Value::Array(values) => {
-            let last = values.last().cloned().unwrap_or(Value::Null);
-            values.resize(to, last);
-        }
-        Value::Object(fields) => {
-            *fields = fields.clone().into_iter().take(to).collect::<Map<_, _>>();
-        }
-        Value::String(text) => *text = text.repeat(to),
-        _ => {}
-    }
+/// A list, empty, shorter or longer.
+fn resized(values: &[Value], to: u8) -> Value {
+    let last = values.last().cloned().unwrap_or_default();
+    let mut values = values.to_vec();
+    values.resize(usize::from(to) % RESIZED_MAX, last);
+    Value::Array(values)
+}
+
+/// A table in which one field has another name.
+fn renamed(fields: &Map<String, Value>, which: u8, to: u8) -> Value {
+    let which = usize::from(which) % fields.len().max(1);
+    let name = NAMES[usize::from(to) % NAMES.len()];
+    let fields = fields.iter().enumerate().map(|(at, (key, value))| {
+        let key = if at == which { name } else { key };
+        (key.to_owned(), value.clone())
+    });
+    Value::Object(fields.collect())
 }
 
 /// Arbitrary bytes as the stored form of a histogram: deflated, in base64.
@@ -135,7 +144,7 @@ fn histogram(payload: &[u8]) -> String {
     BASE64_STANDARD.encode([&[0x1c, 0x84, 0x93, 0x14], &length[..], &deflated].concat())
 }
 
-/// One of each edit, and a histogram that can be read.
+/// Edits of every kind.
 fn seeds() -> Vec<Vec<u8>> {
     let whole: Vec<u8> = [
         // Cookie, length of the counts, offset, digits.
@@ -148,9 +157,9 @@ fn seeds() -> Vec<Vec<u8>> {
     ]
     .concat();
     let counts = [&whole[..], &[1, 2, 4]].concat();
-    let mut seeds: Vec<Vec<u8>> = (0..7_u8)
+    let mut seeds: Vec<Vec<u8>> = (0..8_u8)
         .map(|how| vec![how, 40 + how * 9, 0, how, 7, 0, 1, 2, 3, 4, 5, 6, 7])
         .collect();
-    seeds.push([&[2, 200, 0, 7, 0, 0], &crate::script::prefixed(&counts)[..]].concat());
+    seeds.push([&[2, 200, 0, 3, 0, 0], &crate::script::prefixed(&counts)[..]].concat());
     seeds
 }

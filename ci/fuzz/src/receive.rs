@@ -4,7 +4,9 @@
 use tunneltax_core::path::Case;
 
 use crate::Target;
-use crate::frames::{BURST, CASES, chosen, loaded, open, packets, sent, tag, total_bytes};
+use crate::frames::{
+    BURST, CASES, chosen, loaded, next_packet, open, packets, sent, tag, total_bytes,
+};
 use crate::script::{Script, prefixed};
 
 pub const TARGET: Target = Target {
@@ -18,8 +20,9 @@ fn run(bytes: &[u8]) {
     let case = chosen(&CASES, script.u16());
     let mut packets = Vec::new();
     while !script.is_over() && packets.len() < BURST {
-        packets.push(script.prefixed());
+        packets.push(next_packet(&mut script));
     }
+    let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
     let mut path = open(case);
     loaded(case, &packets, |frames| {
         path.receive(frames);

@@ -6,7 +6,7 @@ use tunneltax_core::proof;
 use tunneltax_core::workload::Workload;
 
 use crate::Target;
-use crate::frames::{BURST, CASES, SETUP, chosen, packets, tag, total_bytes};
+use crate::frames::{BURST, CASES, SETUP, chosen, next_packet, packets, tag, total_bytes};
 use crate::script::{Script, prefixed};
 
 pub const TARGET: Target = Target {
@@ -20,12 +20,14 @@ fn run(bytes: &[u8]) {
     let case = chosen(&CASES, script.u16());
     let mut packets = Vec::new();
     while !script.is_over() && packets.len() < BURST {
-        let bytes = script.prefixed();
+        let mut packet = next_packet(&mut script);
         // As a capture hands packets out: whole, and without what the link put behind them.
-        if let Some(packet) = total_bytes(bytes).and_then(|total| bytes.get(..total)) {
+        if let Some(total) = total_bytes(&packet).filter(|total| *total <= packet.len()) {
+            packet.truncate(total);
             packets.push(packet);
         }
     }
+    let packets = packets.iter().map(Vec::as_slice).collect();
     if let Err(why) = proof::prove(case, &SETUP, &Workload::new(packets)) {
         panic!("{}: {why}", case.id);
     }
