@@ -107,8 +107,26 @@ pub fn check_these(vectors: &[Vector]) -> Result<BTreeMap<String, usize>, Vector
         check::<rust_crypto::RustCrypto<aes_gcm::Aes128Gcm>>(vector, &mut counts)?;
         check::<rust_crypto::RustCrypto<aes_gcm::Aes256Gcm>>(vector, &mut counts)?;
         check::<rust_crypto::RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(vector, &mut counts)?;
+        check_behind_features(vector, &mut counts)?;
     }
     Ok(counts)
+}
+
+/// The libraries that are not in every build.
+#[allow(unused_variables, clippy::unnecessary_wraps)] // a plain build has none
+fn check_behind_features(
+    vector: &Vector,
+    counts: &mut BTreeMap<String, usize>,
+) -> Result<(), VectorError> {
+    #[cfg(feature = "ipsec-mb")]
+    {
+        use crate::cipher::ipsec_mb::{AES_128, AES_192, AES_256, CHACHA20, IpsecMb};
+        check::<IpsecMb<AES_128>>(vector, counts)?;
+        check::<IpsecMb<AES_192>>(vector, counts)?;
+        check::<IpsecMb<AES_256>>(vector, counts)?;
+        check::<IpsecMb<CHACHA20>>(vector, counts)?;
+    }
+    Ok(())
 }
 
 fn check<C: Aead>(

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use aes_gcm::aead::{AeadInOut, KeyInit as _, inout::InOutBuf};
 use cbc::cipher::{BlockModeDecrypt, KeyIvInit};
-use ciphers::{CIPHERS, VisitAny, every_cipher, name};
+use ciphers::{CIPHERS, IPSEC_MB, VisitAny, every_cipher, name};
 use hmac::{Hmac, Mac};
 use packets::{A, B, udp4};
 use tunneltax_core::cipher::{Cipher, Iv, Job};
@@ -152,7 +152,7 @@ fn no_iv_comes_twice_and_none_is_a_counter() {
         }
         cbc += 1;
     }
-    assert_eq!(cbc, 5);
+    assert_eq!(cbc, 5 + 5 * IPSEC_MB);
 }
 
 /// RFC 4543, 3.3: SPI, sequence number, IV and text are associated data, nothing is encrypted.
@@ -271,6 +271,77 @@ fn a_turned_bit_anywhere_is_refused() {
         }
     }
     assert!(refused > 9 * 80);
+}
+
+/// Packets of a burst keep to themselves, whatever a cipher does side by side: lengths of all
+/// kinds, more than a chunk of them, some damaged, and one that its jobs name twice.
+struct Bursts(usize);
+
+/// Sealed one by one or together, packets are the same octets.
+fn sealed_by<C: Cipher>(together: bool, burst: &mut [Frame<'_>], jobs: &[Job]) {
+    let mut cipher = C::new(&vec![7; C::KEY_BYTES]).unwrap();
+    for (frame, job) in burst.iter_mut().zip(jobs) {
+        assert!(frame.load(&vec![job.frame as u8; job.icv_start as usize + 16]));
+    }
+    if together {
+        cipher.seal(burst, jobs);
+    } else {
+        for job in jobs {
+            let packet = burst[job.frame as usize].bytes_mut();
+            cipher.seal_one(packet, job).unwrap();
+        }
+    }
+}
+
+impl VisitAny for Bursts {
+    fn visit<C: Cipher>(&mut self) {
+        const PACKETS: u32 = 37;
+        let jobs: Vec<Job> = (0..PACKETS)
+            .map(|frame| {
+                let text_len = 16 * (1 + frame * 7 % 40);
+                Job {
+                    frame,
+                    text_start: 32,
+                    text_len,
+                    icv_start: 32 + text_len,
+                    nonce: [frame as u8; 12],
+                    aad_len: if frame % 3 == 0 { 12 } else { 8 },
+                    header_bytes: 24,
+                    ..Job::default()
+                }
+            })
+            .collect();
+        let mut arenas = [(); 2].map(|()| Arena::new(PACKETS as usize, 0, 1000, 0));
+        let [mut one, mut all] = arenas.each_mut().map(Arena::frames);
+        sealed_by::<C>(false, &mut one, &jobs);
+        sealed_by::<C>(true, &mut all, &jobs);
+        for (one, all) in one.iter().zip(&all) {
+            assert_eq!(one.bytes(), all.bytes(), "{}", name::<C>());
+        }
+        for frame in all.iter_mut().step_by(5) {
+            frame.bytes_mut()[40] ^= 1;
+        }
+        let mut cipher = C::new(&vec![7; C::KEY_BYTES]).unwrap();
+        cipher.open(&mut all, &jobs);
+        for (at, frame) in all.iter().enumerate() {
+            let is_right = at % 5 != 0;
+            assert_eq!(frame.is_carried(), is_right, "{} {at}", name::<C>());
+            let text = &frame.bytes()[32..jobs[at].icv_start as usize];
+            assert!(!is_right || text.iter().all(|&octet| octet == at as u8));
+        }
+        // What is opened a second time is no longer what was sealed.
+        cipher.open(&mut one, &[jobs[1], jobs[1], jobs[2]]);
+        assert_eq!(one[1].is_carried(), !C::ENCRYPTS, "{}", name::<C>());
+        assert!(one[2].is_carried());
+        self.0 += 1;
+    }
+}
+
+#[test]
+fn packets_of_a_burst_keep_to_themselves() {
+    let mut bursts = Bursts(0);
+    every_cipher(&mut bursts);
+    assert_eq!(bursts.0, CIPHERS);
 }
 
 /// A job that does not fit its packet is refused and no octet is written.

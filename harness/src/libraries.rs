@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tunneltax_core::cipher::code;
+use tunneltax_core::cipher::code::{self, Implementation};
 use tunneltax_core::path::cases;
 use tunneltax_reports::record::Library;
 
@@ -19,7 +19,7 @@ pub fn libraries() -> Vec<Library> {
         let at = at.unwrap_or_else(|| {
             libraries.push(Library {
                 name: name.to_owned(),
-                version: versions(found.packages),
+                version: versions(&found),
                 code: BTreeMap::new(),
                 chosen_at: found.chosen_at.to_owned(),
             });
@@ -30,11 +30,12 @@ pub fn libraries() -> Vec<Library> {
     libraries
 }
 
-fn versions(packages: &[&str]) -> String {
+/// Of what the lock file pins, and of what is installed beside it.
+fn versions(found: &Implementation) -> String {
     let version = |package: &&str| host::version_of(package).map(|v| format!("{package} {v}"));
-    packages
-        .iter()
-        .filter_map(version)
+    let pinned = found.packages.iter().filter_map(version);
+    pinned
+        .chain(found.installed.clone())
         .collect::<Vec<_>>()
         .join(", ")
 }

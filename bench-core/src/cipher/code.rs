@@ -1,6 +1,6 @@
 //! Which code each cipher library runs on this CPU, in this build.
 //!
-//! No library tells; these are their dispatch rules, read in their sources at the versions that
+//! Most libraries do not tell; these are their dispatch rules, read in their sources at the versions that
 //! the lock file pins. ring 0.17.14: `src/aead/aes_gcm.rs`, `chacha20_poly1305/integrated.rs`,
 //! `digest/sha2/sha2_32.rs`. AWS-LC 0.47: `crypto/fipsmodule/modes/gcm.c`,
 //! `cipher_extra/e_chacha20poly1305.c`, `fipsmodule/sha/sha256.c`. `RustCrypto`: `aes` 0.9.4,
@@ -13,6 +13,8 @@
 pub struct Implementation {
     /// Packages whose versions make the library.
     pub packages: &'static [&'static str],
+    /// What was installed beside them, with the version that it tells itself.
+    pub installed: Option<String>,
     /// The code that runs here.
     pub code: String,
     /// When it was chosen.
@@ -37,6 +39,10 @@ const RUST_CRYPTO: &[&str] = &[
 /// What runs for an algorithm and a library, named as in a case id; `None` for those that this
 /// binary does not have.
 pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> {
+    #[cfg(feature = "ipsec-mb")]
+    if library == "ipsec-mb" {
+        return Some(ipsec_mb());
+    }
     let cpu = Cpu::detect();
     let packages: &[&str] = match library {
         "ring" => &["ring"],
@@ -49,6 +55,7 @@ pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> 
     let is_inlined = cfg!(target_feature = "vaes") || cfg!(target_feature = "avx2");
     Some(Implementation {
         packages,
+        installed: None,
         code: codes?.join("; "),
         chosen_at: if library == "rustcrypto" && is_inlined {
             "compile time, inlined"
@@ -56,6 +63,19 @@ pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> 
             "run time"
         },
     })
+}
+
+/// One manager does all algorithms; within its instruction set it knows VAES and the SHA
+/// extensions by themselves.
+#[cfg(feature = "ipsec-mb")]
+fn ipsec_mb() -> Implementation {
+    use super::ipsec_mb::{instruction_set, version};
+    Implementation {
+        packages: &[],
+        installed: Some(format!("ipsec-mb {}", version())),
+        code: instruction_set().to_owned(),
+        chosen_at: "run time",
+    }
 }
 
 /// What the dispatch rules ask for.

@@ -11,6 +11,8 @@ pub mod aws_lc;
 pub mod code;
 pub mod encrypt_then_mac;
 pub mod gmac;
+#[cfg(feature = "ipsec-mb")]
+pub mod ipsec_mb;
 mod names;
 pub mod none;
 pub mod ring;
@@ -142,6 +144,9 @@ pub trait Cipher: Sized {
     const ENCRYPTS: bool = true;
     /// What it asks of a packet.
     const LAYOUT: Layout = Layout::AEAD;
+    /// [`Self::seal`] and [`Self::open`] work on several packets at the same time: jobs one by
+    /// one are not what the library is for.
+    const SIDE_BY_SIDE: bool = false;
 
     /// Expands the key.
     fn new(key: &[u8]) -> Result<Self, KeyLength>;

@@ -2,6 +2,8 @@
 
 use tunneltax_core::cipher::aws_lc::{self, AwsLc};
 use tunneltax_core::cipher::gmac::Gmac;
+#[cfg(feature = "ipsec-mb")]
+use tunneltax_core::cipher::ipsec_mb::{self, IpsecMb};
 use tunneltax_core::cipher::ring::{self, Ring};
 use tunneltax_core::cipher::rust_crypto::{Aes192Gcm, RustCrypto};
 use tunneltax_core::cipher::{Aead, Cipher, none, suites};
@@ -17,11 +19,21 @@ pub trait VisitAny {
     fn visit<C: Cipher>(&mut self);
 }
 
-/// Four algorithms of three libraries, of which ring has no key of 192 bits.
-pub const AEADS: usize = 11;
-/// Three GMACs and nine suites more.
+/// Libraries that are behind features: 1 where it is in this build.
+pub const IPSEC_MB: usize = cfg!(feature = "ipsec-mb") as usize;
+
+/// Four algorithms of three libraries, of which ring has no key of 192 bits; and those behind
+/// features.
+pub const AEADS: usize = 11 + 4 * IPSEC_MB;
+/// Three GMACs and nine suites more; and those behind features.
 #[allow(dead_code)] // not every test that includes this file wants it
-pub const CIPHERS: usize = AEADS + 12;
+pub const CIPHERS: usize = AEADS + 12 + 7 * IPSEC_MB;
+
+/// A library that is not in every build.
+#[allow(dead_code)] // not every test that includes this file wants it
+pub fn is_behind_feature(library: &str) -> bool {
+    ["ipsec-mb", "openssl", "graviola"].contains(&library)
+}
 
 /// All AEADs.
 pub fn every_aead(visitor: &mut impl Visit) {
@@ -36,6 +48,13 @@ pub fn every_aead(visitor: &mut impl Visit) {
     visitor.visit::<RustCrypto<Aes192Gcm>>();
     visitor.visit::<RustCrypto<aes_gcm::Aes256Gcm>>();
     visitor.visit::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>();
+    #[cfg(feature = "ipsec-mb")]
+    {
+        visitor.visit::<IpsecMb<{ ipsec_mb::AES_128 }>>();
+        visitor.visit::<IpsecMb<{ ipsec_mb::AES_192 }>>();
+        visitor.visit::<IpsecMb<{ ipsec_mb::AES_256 }>>();
+        visitor.visit::<IpsecMb<{ ipsec_mb::CHACHA20 }>>();
+    }
 }
 
 /// All ciphers.
@@ -60,6 +79,17 @@ pub fn every_cipher(visitor: &mut impl VisitAny) {
     visitor.visit::<suites::Aes128Sha1>();
     visitor.visit::<suites::Aes256Sha1>();
     visitor.visit::<suites::TripleDesSha256>();
+    #[cfg(feature = "ipsec-mb")]
+    {
+        use ipsec_mb::{AES_CBC_128, AES_CBC_256, MbSuite, NULL, SHA_1, SHA_256, TRIPLE_DES};
+        visitor.visit::<MbSuite<NULL, SHA_256>>();
+        visitor.visit::<MbSuite<AES_CBC_128, SHA_256>>();
+        visitor.visit::<MbSuite<AES_CBC_256, SHA_256>>();
+        visitor.visit::<MbSuite<TRIPLE_DES, SHA_256>>();
+        visitor.visit::<MbSuite<NULL, SHA_1>>();
+        visitor.visit::<MbSuite<AES_CBC_128, SHA_1>>();
+        visitor.visit::<MbSuite<AES_CBC_256, SHA_1>>();
+    }
 }
 
 /// And [`none`].

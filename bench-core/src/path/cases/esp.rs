@@ -188,6 +188,7 @@ pub(super) fn cases() -> Vec<Case> {
     let mut cases = Vec::new();
     PLAIN.usual(&mut cases);
     PLAIN.more(&mut cases);
+    PLAIN.behind_features(&mut cases);
     for esps in &OTHERS {
         esps.usual(&mut cases);
         esps.older(&mut cases);
@@ -241,6 +242,29 @@ impl Esps {
         cases.push(self.more_of::<suites::NullSha1RustCrypto>());
         cases.push(self.more_of::<suites::Aes128Sha1>());
         cases.push(self.more_of::<suites::Aes256Sha1>());
+    }
+
+    /// With the libraries that are not in every build.
+    #[allow(unused_variables, clippy::unused_self)] // a plain build has none
+    fn behind_features(&self, cases: &mut Vec<Case>) {
+        #[cfg(feature = "ipsec-mb")]
+        {
+            use crate::cipher::ipsec_mb::{
+                AES_128, AES_192, AES_256, AES_CBC_128, AES_CBC_256, CHACHA20, IpsecMb, MbSuite,
+                NULL, SHA_1, SHA_256, TRIPLE_DES,
+            };
+            cases.push(self.more_of::<IpsecMb<AES_128>>());
+            cases.push(self.more_of::<IpsecMb<AES_192>>());
+            cases.push(self.more_of::<IpsecMb<AES_256>>());
+            cases.push(self.more_of::<IpsecMb<CHACHA20>>());
+            cases.push(self.more_of::<MbSuite<NULL, SHA_256>>());
+            cases.push(self.more_of::<MbSuite<AES_CBC_128, SHA_256>>());
+            cases.push(self.more_of::<MbSuite<AES_CBC_256, SHA_256>>());
+            cases.push(self.more_of::<MbSuite<TRIPLE_DES, SHA_256>>());
+            cases.push(self.more_of::<MbSuite<NULL, SHA_1>>());
+            cases.push(self.more_of::<MbSuite<AES_CBC_128, SHA_1>>());
+            cases.push(self.more_of::<MbSuite<AES_CBC_256, SHA_1>>());
+        }
     }
 
     fn none(&self) -> Case {
