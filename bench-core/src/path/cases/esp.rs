@@ -245,7 +245,7 @@ impl Esps {
     }
 
     /// With the libraries that are not in every build.
-    #[allow(unused_variables, clippy::unused_self)] // a plain build has none
+    #[allow(unused_variables, clippy::ptr_arg, clippy::unused_self)] // a plain build has none
     fn behind_features(&self, cases: &mut Vec<Case>) {
         #[cfg(feature = "ipsec-mb")]
         {
