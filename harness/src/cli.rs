@@ -239,6 +239,15 @@ pub struct VerifyArguments {
     /// Write what each case sent, and what entered its tunnel, as pcap, with the keys
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
+    /// Open what others sealed: SPIs, algorithms and keys as TOML ([[sa]] with spi, algorithm, key,
+    /// salt or `integrity_key`, source, destination, `esn_high`) or as Wireshark's table `esp_sa`
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "files",
+        conflicts_with = "cases"
+    )]
+    pub esp_keys: Option<PathBuf>,
 }
 
 /// `overhead`.

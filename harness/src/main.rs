@@ -6,6 +6,7 @@ mod choice;
 mod cli;
 mod cmd;
 mod cpu;
+mod esp_keys;
 mod failure;
 mod host;
 mod inner_sizes;

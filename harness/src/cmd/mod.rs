@@ -5,3 +5,4 @@ pub mod overhead;
 pub mod report;
 pub mod run;
 pub mod verify;
+mod verify_keys;

@@ -16,6 +16,7 @@ use tunneltax_core::vectors;
 use tunneltax_core::workload::Workload;
 
 use super::run::{limits, setup};
+use super::verify_keys::verify_keys;
 use crate::captures::{self, Survey};
 use crate::cli::VerifyArguments;
 use crate::failure::{CUT_CAPTURE, Failure};
@@ -30,6 +31,9 @@ const INNER: &str = "forward";
 
 /// Proves, and says what was proven.
 pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
+    if let Some(keys) = &arguments.esp_keys {
+        return verify_keys(arguments, keys);
+    }
     let cases = select_cases(
         &arguments.selection.cases,
         &[Kind::Variant, Kind::Yardstick],
@@ -99,15 +103,18 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
             "no packet came through any case; take another capture".to_owned(),
         ));
     }
-    match cut {
-        Some(file) => {
-            output::say(&format!(
-                "{file} ends within a frame; its whole frames were used; take it again for the rest"
-            ));
-            Ok(ExitCode::from(CUT_CAPTURE))
-        }
-        None => Ok(ExitCode::SUCCESS),
-    }
+    Ok(done(cut.as_deref()))
+}
+
+/// The exit code, after a word on a capture that ends within a frame.
+pub fn done(cut: Option<&str>) -> ExitCode {
+    let Some(file) = cut else {
+        return ExitCode::SUCCESS;
+    };
+    output::say(&format!(
+        "{file} ends within a frame; its whole frames were used; take it again for the rest"
+    ));
+    ExitCode::from(CUT_CAPTURE)
 }
 
 fn prove(

@@ -1,0 +1,296 @@
+//! `verify --esp-keys`: opens the packets of tunnels that others sealed, with the keys that they
+//! used, and says what was opened and what was refused. With `--write`, what came out inside.
+
+use std::fmt::Write;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use tunneltax_core::capture::{Chunk, Limits};
+use tunneltax_core::fate::{DropCounts, Fate};
+use tunneltax_core::frame::Arena;
+use tunneltax_core::path::esp::UDP_PORT;
+use tunneltax_core::path::{Case, GivenSa, PacketPath, Setup, cases};
+use tunneltax_core::sa::Keys;
+use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
+
+use super::run::{limits, setup};
+use super::verify::done;
+use crate::captures::{self, Survey};
+use crate::cli::VerifyArguments;
+use crate::esp_keys::{self, EspSa};
+use crate::failure::Failure;
+use crate::output;
+use crate::pcap_file::PcapFile;
+
+/// Opens what belongs to an SA of the file.
+pub fn verify_keys(arguments: &VerifyArguments, file: &Path) -> Result<ExitCode, Failure> {
+    let next = "correct it; `tunneltax verify --help` says what it holds";
+    let text = std::fs::read_to_string(file)
+        .map_err(|why| Failure::file("read", file, why, "check the file"))?;
+    let sas = esp_keys::parse(&text).map_err(|why| Failure::file("understand", file, why, next))?;
+    if let Some(folder) = &arguments.write {
+        output::prepare(folder)?;
+    }
+    let limits = limits(&arguments.selection);
+    let sources = captures::sources(&arguments.files)?;
+    let surveys = captures::survey(sources, limits, &AtomicBool::new(false))?;
+    let mut text = String::new();
+    let (mut cut, mut closed) = (None, None);
+    for survey in &surveys {
+        let mut opening = Opening {
+            file,
+            sas: &sas,
+            setup: setup(&arguments.selection).for_packets(survey.packets as usize),
+            tunnels: Vec::new(),
+        };
+        if opening.open_capture(survey, limits, arguments.write.as_deref())? {
+            cut = Some(survey.file.clone());
+        }
+        for tunnel in &opening.tunnels {
+            let _ = writeln!(text, "{}", tunnel.line(survey));
+            if tunnel.opened == 0 {
+                closed = Some((tunnel.spi, survey.file.clone()));
+            }
+        }
+    }
+    output::print(&text)?;
+    match closed {
+        Some((spi, capture)) => Err(Failure::Failed(format!(
+            "no packet of SPI 0x{spi:08x} in {capture} could be opened; check its keys"
+        ))),
+        None => Ok(done(cut.as_deref())),
+    }
+}
+
+/// The keys at hand, and what one capture made of them.
+struct Opening<'k> {
+    file: &'k Path,
+    sas: &'k [EspSa],
+    setup: Setup,
+    tunnels: Vec<Tunnel>,
+}
+
+impl Opening<'_> {
+    /// Opens a capture from its beginning, and writes what came out inside where asked; true
+    /// where the capture ends within a frame.
+    fn open_capture(
+        &mut self,
+        survey: &Survey,
+        limits: Limits,
+        folder: Option<&Path>,
+    ) -> Result<bool, Failure> {
+        let name = format!("{}.opened.pcap", survey.name);
+        let create = |folder: &Path| PcapFile::create(&folder.join(name));
+        let mut inside = folder.map(create).transpose()?;
+        let tally = captures::each_chunk(&survey.path, limits, |chunk| {
+            self.open_chunk(chunk, &mut inside)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if self.tunnels.is_empty() {
+            return Err(Failure::Failed(format!(
+                "no packet of {} belongs to an SA of {}; check SPIs and addresses",
+                survey.file,
+                self.file.display()
+            )));
+        }
+        inside.map(PcapFile::finish).transpose()?;
+        Ok(tally.truncated)
+    }
+
+    /// Opens what belongs to an SA, in order.
+    fn open_chunk(&mut self, chunk: &Chunk, inside: &mut Option<PcapFile>) -> Result<(), Failure> {
+        let longest = chunk.packets().map(<[u8]>::len).max().unwrap_or(0);
+        let mut arena = Arena::new(1, 0, longest, 0);
+        let mut frames = arena.frames();
+        for packet in chunk.packets() {
+            let Some(outer) = Outer::read(packet) else {
+                continue;
+            };
+            let Some(sa) = self.sas.iter().position(|sa| outer.is_of(sa)) else {
+                continue;
+            };
+            let tunnel = self.tunnel(sa, &outer)?;
+            frames[0].load(packet);
+            tunnel.path.receive(&mut frames);
+            tunnel.packets += 1;
+            match frames[0].fate {
+                Fate::Carried => {
+                    tunnel.opened += 1;
+                    if let Some(file) = inside {
+                        file.write(frames[0].bytes())?;
+                    }
+                }
+                Fate::Dropped(reason) => {
+                    // The outer headers were read: what forwarding refuses is the packet inside.
+                    tunnel.opened += u64::from(reason.is_forwarding());
+                    tunnel.drops.add(reason);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The tunnel of an SA, opened with its first packet.
+    fn tunnel(&mut self, sa: usize, outer: &Outer) -> Result<&mut Tunnel, Failure> {
+        let is_its = |tunnel: &Tunnel| tunnel.sa == sa && tunnel.in_udp == outer.in_udp;
+        let known = self.tunnels.iter().position(is_its);
+        if known.is_none() {
+            let tunnel = Tunnel::open(sa, &self.sas[sa], outer, &self.setup, self.file)?;
+            self.tunnels.push(tunnel);
+        }
+        let at = known.unwrap_or(self.tunnels.len() - 1);
+        Ok(&mut self.tunnels[at])
+    }
+}
+
+/// The far gateway of one SA, and what it did.
+struct Tunnel {
+    /// Its place in the file of keys.
+    sa: usize,
+    in_udp: bool,
+    spi: u32,
+    case: &'static Case,
+    path: Box<dyn PacketPath>,
+    packets: u64,
+    opened: u64,
+    /// Of those opened, what the gateway did not forward; and all that it did not open.
+    drops: DropCounts,
+}
+
+impl Tunnel {
+    fn open(
+        at: usize,
+        sa: &EspSa,
+        outer: &Outer,
+        setup: &Setup,
+        file: &Path,
+    ) -> Result<Self, Failure> {
+        let case = case_of(sa, outer).ok_or_else(|| {
+            Failure::Failed(format!(
+                "SPI 0x{:08x} of {}: no case is {}; `tunneltax list` shows them",
+                sa.spi,
+                file.display(),
+                id_of(sa, outer)
+            ))
+        })?;
+        let given = GivenSa {
+            keys: Keys {
+                spi: sa.spi,
+                key: sa.key.clone(),
+                salt: sa.salt,
+            },
+            received: u64::from(sa.esn_high.unwrap_or(0)) << 32,
+        };
+        let setup = Setup {
+            sa: Some(Arc::new(given)),
+            ..setup.clone()
+        };
+        let path = case.open(&setup).map_err(|why| {
+            let next = "correct the key there";
+            let what = format!("SPI 0x{:08x}: {why}", sa.spi);
+            Failure::file("use", file, what, next)
+        })?;
+        Ok(Self {
+            sa: at,
+            in_udp: outer.in_udp,
+            spi: sa.spi,
+            case,
+            path,
+            packets: 0,
+            opened: 0,
+            drops: DropCounts::default(),
+        })
+    }
+
+    fn line(&self, survey: &Survey) -> String {
+        let with = |verb: &str, forwarding: bool| {
+            let counts = self.drops.iter();
+            let counts = counts.filter(|(reason, _)| reason.is_forwarding() == forwarding);
+            let counts: Vec<String> = counts
+                .map(|(reason, count)| format!("{count} {}", reason.name()))
+                .collect();
+            if counts.is_empty() {
+                String::new()
+            } else {
+                format!(", {verb} {}", counts.join(", "))
+            }
+        };
+        format!(
+            "{:>8} of {} packets of SPI 0x{:08x} in {} opened as {}{}{}",
+            self.opened,
+            self.packets,
+            self.spi,
+            output::shown(&survey.name),
+            self.case.id,
+            with("refused", false),
+            with("not forwarded then", true),
+        )
+    }
+}
+
+/// What tells which SA a packet belongs to (RFC 4303, 3.4.2).
+struct Outer {
+    source: IpAddr,
+    destination: IpAddr,
+    in_udp: bool,
+    spi: u32,
+}
+
+impl Outer {
+    /// Of a whole packet that carries ESP.
+    fn read(packet: &[u8]) -> Option<Self> {
+        let (ends, protocol, header_bytes): ([IpAddr; 2], u8, usize);
+        if wire::version(packet)? == 4 {
+            let header = ipv4::Header::parse(packet).ok()?;
+            if header.fragment() != Fragment::Whole {
+                return None;
+            }
+            ends = [header.source, header.destination].map(|end| Ipv4Addr::from(end).into());
+            (protocol, header_bytes) = (header.protocol, header.header_bytes);
+        } else {
+            let header = ipv6::Header::parse(packet).ok()?;
+            ends = [header.source, header.destination].map(|end| Ipv6Addr::from(end).into());
+            (protocol, header_bytes) = (header.next_header, ipv6::HEADER_BYTES);
+        }
+        let behind = packet.get(header_bytes..)?;
+        let (in_udp, behind) = match protocol {
+            protocol::ESP => (false, behind),
+            protocol::UDP => {
+                let (header, rest) = behind.split_first_chunk()?;
+                let (port, _) = udp::parse(*header);
+                (port == UDP_PORT).then_some((true, rest))?
+            }
+            _ => return None,
+        };
+        let (spi, _) = esp::parse_header(*behind.first_chunk()?);
+        Some(Outer {
+            source: ends[0],
+            destination: ends[1],
+            in_udp,
+            spi,
+        })
+    }
+
+    fn is_of(&self, sa: &EspSa) -> bool {
+        let fits = |wanted: Option<IpAddr>, is| wanted.is_none_or(|wanted| wanted == is);
+        self.spi == sa.spi && fits(sa.source, self.source) && fits(sa.destination, self.destination)
+    }
+}
+
+/// The id of the case that opens an SA's packets, without its library.
+fn id_of(sa: &EspSa, outer: &Outer) -> String {
+    let family = if outer.destination.is_ipv6() { "6" } else { "" };
+    let udp = if outer.in_udp { "-udp" } else { "" };
+    let extended = sa.esn_high.map_or("", |_| "+esn");
+    format!("esp{family}{udp}{extended}/{}", sa.algorithm)
+}
+
+/// The case of an SA: of several libraries the first in the list, always.
+fn case_of(sa: &EspSa, outer: &Outer) -> Option<&'static Case> {
+    let id = id_of(sa, outer) + "@";
+    cases().find(|case| case.id.starts_with(&id))
+}
