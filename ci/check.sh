@@ -9,7 +9,7 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-steps=(fmt scripts clippy docs deny run startup readme oracles captures fuzz benches)
+steps=(fmt scripts clippy docs deny run startup readme oracles kernel captures fuzz benches)
 
 fmt() {
     cargo fmt --all --check
@@ -18,7 +18,7 @@ fmt() {
 
 scripts() {
     local scripts
-    mapfile -t scripts < <(git ls-files '.ci/run' 'ci/*.sh')
+    mapfile -t scripts < <(git ls-files '.ci/run' 'ci/*.sh' ci/oracles/kernel/init)
     shellcheck --external-sources "${scripts[@]}"
     ran "shellcheck (${#scripts[@]} scripts)"
 }
@@ -85,6 +85,17 @@ oracles() {
     from_venv python ci/oracles some "$sent/bundled" "$sent/bundled.json"
     from_venv python ci/oracles check "$sent/seeded" "$sent/seeded.json"
     ran "oracles ($(python3 ci/sum.py "$sent/bundled.json" "$sent/seeded.json"))"
+}
+
+# A Linux kernel in qemu opens what we sealed, and we open what it sealed.
+kernel() {
+    release
+    ci/oracles/kernel/image.sh
+    local echoes=$work/echoes
+    rm -rf "$echoes"
+    mkdir -p "$echoes"
+    from_venv python ci/oracles kernel "$work/kernel" "$tunneltax" "$echoes" "$echoes.json"
+    ran "oracles ($(python3 ci/sum.py "$echoes.json"))"
 }
 
 captures() {

@@ -20,6 +20,12 @@ need g++ -- sh -c 'echo "#include <vector>" | c++ -x c++ -E -'
 need python3 python3-venv -- python3 -c 'import ensurepip, venv'
 need tshark -- tshark --version
 need qemu-user -- qemu-x86_64 --version
+need qemu-system-x86 seabios -- qemu-system-x86_64 --version
+# shellcheck disable=SC2016
+need busybox-static -- sh -c 'busybox true && ! ldd "$(command -v busybox)"'
+need iproute2 -- env PATH="$PATH:/usr/sbin:/sbin" ip -V
+need kmod -- env PATH="$PATH:/usr/sbin:/sbin" depmod --version
+need cpio -- cpio --version
 need shellcheck -- shellcheck --version
 
 if [ ${#missing[@]} -eq 0 ]; then

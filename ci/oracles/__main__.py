@@ -4,6 +4,8 @@
     python ci/oracles check DIR [JSON]     open what `tunneltax verify --write DIR` wrote: every
                                            algorithm
     python ci/oracles some DIR [JSON]      the same of the algorithms that are there
+    python ci/oracles kernel IMAGE TUNNELTAX DIR [JSON]
+                                           echoes through a Linux kernel, both ways
     python ci/oracles self-test            prove that the checks can fail
 """
 
@@ -16,6 +18,7 @@ import seeded
 import self_test
 import with_scapy
 import with_tshark
+from kernel import echo
 from sent import ALGORITHMS, Wrong, read_sent
 
 ORACLES = (with_scapy, with_tshark)
@@ -54,6 +57,11 @@ def main(arguments):
             report(check(Path(folder)), *(to or [None]))
         case ["some", folder, *to] if len(to) <= 1:
             report(check(Path(folder), every=False), *(to or [None]))
+        case ["kernel", image, tunneltax, folder, *to] if len(to) <= 1:
+            echoes = echo.run(Path(image), tunneltax, Path(folder))
+            echo.report(echoes)
+            if to:
+                Path(to[0]).write_text(json.dumps({"kernel": 2 * sum(echoes.values())}) + "\n")
         case ["self-test"]:
             print(f"{self_test.run(check, ORACLES):>8,} faults put in, each found by each oracle")
         case _:
