@@ -239,7 +239,7 @@ pub struct VerifyArguments {
     /// Write what each case sent, and what entered its tunnel, as pcap, with the keys
     #[arg(long, value_name = "DIR")]
     pub write: Option<PathBuf>,
-    /// Open what others sealed: SPIs, algorithms and keys as TOML ([[sa]] with spi, algorithm, key,
+    /// Open what others sealed: SPIs, algorithms and keys as TOML (tables `sa` with spi, algorithm, key,
     /// salt or `integrity_key`, source, destination, `esn_high`) or as Wireshark's table `esp_sa`
     #[arg(
         long,

@@ -107,7 +107,7 @@ impl<K: Key> FlowTable<K> {
         alive
     }
 
-    /// Remembers a flow. False where the table is full, and none of the next [`SWEEP_SLOTS`]
+    /// Remembers a flow. False where the table is full, and none of the next `SWEEP_SLOTS`
     /// slots has an expired flow whose place it could take.
     pub fn insert(&mut self, key: K, now_us: u64) -> bool {
         let mut place = self.find(&key);
