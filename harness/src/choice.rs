@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use tunneltax_core::capture::Limits;
-use tunneltax_core::path::{Case, Kind, Link, Setup, Waterfall};
+use tunneltax_core::path::{Case, Kind, Link, Setup, Waterfall, cases, find};
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record;
 
@@ -188,7 +188,7 @@ fn plain_cases(
     waterfalls: &[Waterfall],
 ) -> Result<Vec<&'static Case>, Failure> {
     if !waterfalls.is_empty() {
-        return Ok(cases_of(waterfalls));
+        return Ok(with_ground(&cases_of(waterfalls)));
     }
     let more: &[Kind] = if options.full {
         &[Kind::Yardstick]
@@ -196,6 +196,19 @@ fn plain_cases(
         &[]
     };
     select_cases(&options.selection.cases, more)
+}
+
+/// These cases and those that they are steps of, in the order of the list: the bill needs what
+/// its rows stand on, even where a chain goes another way.
+fn with_ground(chosen: &[&'static Case]) -> Vec<&'static Case> {
+    let mut ids: Vec<&str> = chosen.iter().map(|case| case.id).collect();
+    let mut at = 0;
+    while let Some(id) = ids.get(at).copied() {
+        let below = find(id).and_then(|case| case.step_of);
+        ids.extend(below.filter(|below| !ids.contains(below)));
+        at += 1;
+    }
+    cases().filter(|case| ids.contains(&case.id)).collect()
 }
 
 /// The sizes that `--size` names, or these without any.
