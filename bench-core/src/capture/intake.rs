@@ -99,6 +99,9 @@ impl Intake {
         self.tally.left_out.add(reason);
     }
 
+    /// Most memory held: the flows, and a buffer of twice the longest packet.
+    pub(super) const HELD_MAX_BYTES: usize = MssTable::HELD_MAX_BYTES + 2 * (u16::MAX as usize + 1);
+
     /// Memory held, but for the limits and the account.
     pub(super) fn held_bytes(&self) -> usize {
         self.mss.held_bytes() + self.segment.capacity()

@@ -4,7 +4,7 @@
 //! counted under the reason why not ([`LeftOut`]). TCP packets longer than the MTU, as offloads
 //! leave them in a host's captures, come out as the segments that a network card would have cut
 //! them into. Memory is one chunk, a window of at most [`RECORD_MAX_BYTES`], the segment sizes of
-//! a bounded number of flows and, in pcapng, the interfaces of one section ([`INTERFACES_MAX`]),
+//! a bounded number of flows ([`Reader::HELD_MAX_BYTES`]) and, in pcapng, the interfaces of one section ([`INTERFACES_MAX`]),
 //! however large the file is or what it claims; a zstd stream may ask for a window of up to
 //! 128 MiB more, which is the limit of its library.
 
@@ -153,6 +153,9 @@ impl Reader {
     pub fn compression(&self) -> Compression {
         self.window.compression()
     }
+
+    /// Most that [`Self::held_bytes`] comes to, whatever the file says.
+    pub const HELD_MAX_BYTES: usize = RECORD_MAX_BYTES + Intake::HELD_MAX_BYTES;
 
     /// Memory held for reading, chunk and decompressor not counted.
     pub fn held_bytes(&self) -> usize {

@@ -35,6 +35,9 @@ pub(super) struct MssTable {
 }
 
 impl MssTable {
+    /// Most memory that the table comes to hold: a map takes room for less than twice its entries.
+    pub(super) const HELD_MAX_BYTES: usize = 2 * 2 * FLOWS_MAX * size_of::<(Flow, Mss)>();
+
     /// Takes note of a packet that fits the MTU. A packet seems full that does not end what a
     /// program wrote (no PSH, no FIN) and is no shorter than [`SHOWN_MIN_BYTES`].
     #[inline]

@@ -4,7 +4,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use tunneltax_core::capture::{Chunk, Limits, RECORD_MAX_BYTES, Reader};
+use tunneltax_core::capture::{Chunk, Limits, Reader};
 use tunneltax_core::synth::{Mix, Recipe};
 
 use crate::Target;
@@ -34,7 +34,7 @@ pub fn read(file: Vec<u8>) {
     loop {
         let more = reader.next_chunk(&mut chunk);
         assert!(chunk.len() <= 1 || chunk.used_bytes() <= CHUNK_BYTES);
-        assert!(reader.held_bytes() <= RECORD_MAX_BYTES);
+        assert!(reader.held_bytes() <= Reader::HELD_MAX_BYTES);
         packets += chunk.len() as u64;
         packet_bytes += chunk.packet_bytes() as u64;
         for packet in chunk.packets() {
