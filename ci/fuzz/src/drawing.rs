@@ -24,6 +24,10 @@ pub const TARGET: Target = Target {
 const EDITS_MAX: usize = 12;
 /// Items of a list, and copies of a text.
 const RESIZED_MAX: usize = 32;
+/// A text is not repeated, and a document not copied into itself, when it is longer than this:
+/// a few edits would fill the memory.
+const TEXT_BYTES_MAX: usize = 2000;
+const VALUES_MAX: usize = 10_000;
 /// Text that asks for trouble: markup, tables, control characters, wide and joined letters.
 const NAMES: [&str; 8] = [
     "",
@@ -74,6 +78,9 @@ fn run(bytes: &[u8]) {
 fn edit(document: &mut Value, script: &mut Script<'_>) {
     let (at, how, other) = (script.u16(), script.u8(), script.u16());
     let count = count(document);
+    if count > VALUES_MAX {
+        return;
+    }
     let other = nth(document, &mut (usize::from(other) % count)).cloned();
     let Some(value) = nth(document, &mut (usize::from(at) % count)) else {
         return;
@@ -82,7 +89,9 @@ fn edit(document: &mut Value, script: &mut Script<'_>) {
         (0, _) => Value::Null,
         (1, _) => other.unwrap_or_default(),
         (_, Value::String(text)) => json!(match how % 8 {
-            2 => text.repeat(usize::from(script.u8()) % RESIZED_MAX),
+            2 if text.len() < TEXT_BYTES_MAX => {
+                text.repeat(usize::from(script.u8()) % RESIZED_MAX)
+            }
             3 => histogram(script.prefixed()),
             _ => NAMES[usize::from(script.u8()) % NAMES.len()].to_owned(),
         }),

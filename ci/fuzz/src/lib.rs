@@ -8,6 +8,7 @@ mod capture;
 mod drawing;
 mod forgery;
 mod frames;
+mod keys;
 mod packed;
 mod receive;
 mod record;
@@ -33,6 +34,7 @@ pub static TARGETS: &[Target] = &[
     receive::TARGET,
     round_trip::TARGET,
     forgery::TARGET,
+    keys::TARGET,
 ];
 
 /// The target with exactly this name.
