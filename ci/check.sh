@@ -9,7 +9,7 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-steps=(fmt scripts clippy docs deny run startup readme oracles kernel captures fuzz benches)
+steps=(fmt scripts clippy features docs deny run startup readme oracles kernel captures fuzz benches)
 
 fmt() {
     cargo fmt --all --check
@@ -27,6 +27,15 @@ clippy() {
     # By arguments and not by RUSTFLAGS, which would replace the project's own.
     cargo clippy --workspace --all-targets -- -D warnings
     ran "clippy"
+}
+
+# The cipher libraries that a plain build does without: lints and the tests of what is timed.
+features() {
+    local features=ipsec-mb,openssl,graviola
+    cargo clippy --package tunneltax-core --all-targets --features "$features" -- -D warnings
+    cargo test --package tunneltax-core --features "$features" 2>&1 | tee "$work/features.log"
+    ran "features ($(awk '/^test result: ok\./ { sum += $4 } END { print sum + 0 }' \
+        "$work/features.log") passed with $features)"
 }
 
 docs() {

@@ -27,6 +27,10 @@ need iproute2 -- env PATH="$PATH:/usr/sbin:/sbin" ip -V
 need kmod -- env PATH="$PATH:/usr/sbin:/sbin" depmod --version
 need cpio -- cpio --version
 need shellcheck -- shellcheck --version
+# The cipher libraries that are behind features.
+need pkg-config -- pkg-config --version
+need libssl-dev -- pkg-config --exists libssl
+need libipsec-mb-dev -- sh -c 'echo "#include <intel-ipsec-mb.h>" | cc -E -'
 
 if [ ${#missing[@]} -eq 0 ]; then
     exit 0
