@@ -1,4 +1,4 @@
-//! Send and receive allocate nothing, of every case: neither by Rust's allocator nor by C's,
+//! Send and receive allocate nothing, of every case but those that say that they do: neither by Rust's allocator nor by C's,
 //! which the libraries written in C and assembly use.
 //!
 //! C's functions are defined here again, so that the linker takes these for the whole binary;
@@ -303,11 +303,12 @@ fn calls_of(case: &Case) -> ([(u64, u64); 2], usize, usize) {
 }
 
 #[test]
-fn no_case_allocates() {
+fn no_case_allocates_that_does_not_say_so() {
     for case in cases() {
         let (calls, carried, dropped) = calls_of(case);
         println!("{}: {carried} carried, {dropped} dropped", case.id);
-        assert_eq!(calls, [(0, 0), (0, 0)], "{} in send, receive", case.id);
+        let none = [(0, 0), (0, 0)];
+        assert_eq!(calls == none, !case.allocates, "{} {calls:?}", case.id);
         assert!(carried > 100, "{}", case.id);
         assert!(dropped > 10, "{}", case.id);
     }

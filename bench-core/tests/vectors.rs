@@ -5,7 +5,7 @@ mod ciphers;
 
 use std::collections::BTreeMap;
 
-use ciphers::{IPSEC_MB, Visit, every_aead, name};
+use ciphers::{GRAVIOLA, IPSEC_MB, OPENSSL, Visit, every_aead, name};
 use tunneltax_core::cipher::{Aead, COUNTER_BYTES, Cipher, ICV_BYTES, Layout, NONCE_BYTES};
 use tunneltax_core::fate::Fate;
 use tunneltax_core::frame::Arena;
@@ -17,7 +17,7 @@ use tunneltax_core::vectors::{Vector, VectorError, check_all, check_these, octet
 use tunneltax_core::wire::ipv4::OuterTemplate;
 
 /// Three, and those behind features.
-const LIBRARIES: usize = 3 + IPSEC_MB;
+const LIBRARIES: usize = 3 + IPSEC_MB + OPENSSL + GRAVIOLA;
 
 /// Vectors of an algorithm in the file.
 fn in_the_file(algorithm: &str) -> usize {

@@ -3,7 +3,9 @@
 //! Most libraries do not tell; these are their dispatch rules, read in their sources at the versions that
 //! the lock file pins. ring 0.17.14: `src/aead/aes_gcm.rs`, `chacha20_poly1305/integrated.rs`,
 //! `digest/sha2/sha2_32.rs`. AWS-LC 0.47: `crypto/fipsmodule/modes/gcm.c`,
-//! `cipher_extra/e_chacha20poly1305.c`, `fipsmodule/sha/sha256.c`. `RustCrypto`: `aes` 0.9.4,
+//! `cipher_extra/e_chacha20poly1305.c`, `fipsmodule/sha/sha256.c`. OpenSSL 3.0:
+//! `crypto/modes/asm/aesni-gcm-x86_64.pl`, `crypto/chacha/asm/chacha-x86_64.pl`. Graviola 0.4.4:
+//! `src/low/x86_64`. `RustCrypto`: `aes` 0.9.4,
 //! `polyval` 0.7.3, `chacha20` 0.10.2, `poly1305` 0.9.1, `sha1` 0.11.0, `sha2` 0.11.1, which
 //! detect at run time unless the feature was on at compile time, when the choice is folded away
 //! and the rounds are inlined.
@@ -48,6 +50,8 @@ pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> 
         "ring" => &["ring"],
         "aws-lc" => &["aws-lc-rs", "aws-lc-sys"],
         "rustcrypto" => RUST_CRYPTO,
+        "graviola" => &["graviola"],
+        "openssl" => &["openssl"],
         _ => return None,
     };
     let parts = algorithm.split('+').filter(|part| *part != "null");
@@ -55,7 +59,7 @@ pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> 
     let is_inlined = cfg!(target_feature = "vaes") || cfg!(target_feature = "avx2");
     Some(Implementation {
         packages,
-        installed: None,
+        installed: installed(library),
         code: codes?.join("; "),
         chosen_at: if library == "rustcrypto" && is_inlined {
             "compile time, inlined"
@@ -63,6 +67,24 @@ pub fn implementation(algorithm: &str, library: &str) -> Option<Implementation> 
             "run time"
         },
     })
+}
+
+/// A library that the system has, with its version.
+fn installed(library: &str) -> Option<String> {
+    #[cfg(feature = "openssl")]
+    if library == "openssl" {
+        return Some(super::openssl::version().to_owned());
+    }
+    let _ = library;
+    None
+}
+
+/// OpenSSL has GCM by AVX-512 since 3.1.
+fn openssl_is_wide() -> bool {
+    #[cfg(feature = "openssl")]
+    return super::openssl::is_since(3, 1);
+    #[cfg(not(feature = "openssl"))]
+    false
 }
 
 /// One manager does all algorithms; within its instruction set it knows VAES and the SHA
@@ -134,6 +156,10 @@ impl Cpu {
             (_, "ring") if is_gcm => self.ring_gcm(),
             (_, "aws-lc") if is_gcm => self.aws_lc_gcm(),
             (_, "rustcrypto") if is_gcm => self.rust_crypto_gcm(),
+            (_, "openssl") if is_gcm => self.openssl_gcm(),
+            (_, "graviola") if is_gcm => self.graviola_gcm(),
+            ("chacha20-poly1305", "openssl") => self.openssl_chacha(),
+            ("chacha20-poly1305", "graviola") => "AVX2, Poly1305 portable",
             ("chacha20-poly1305", "rustcrypto") => self.rust_crypto_chacha(),
             ("chacha20-poly1305", _) => self.assembly_chacha(),
             ("hmac-sha-256-128" | "hmac-sha-1-96", "rustcrypto") => self.rust_crypto_sha(),
@@ -200,6 +226,33 @@ impl Cpu {
                 ..
             } => "VAES + VPCLMULQDQ (AVX-512)",
             other => other.narrow_gcm(),
+        }
+    }
+
+    fn openssl_gcm(self) -> &'static str {
+        if openssl_is_wide() {
+            self.aws_lc_gcm()
+        } else {
+            self.narrow_gcm()
+        }
+    }
+
+    fn openssl_chacha(self) -> &'static str {
+        match self {
+            Self { avx512: true, .. } => "AVX-512",
+            Self { avx2: true, .. } => "AVX2",
+            _ => "SSSE3 or less",
+        }
+    }
+
+    fn graviola_gcm(self) -> &'static str {
+        match self {
+            Self {
+                vaes_vpclmul: true,
+                avx512: true,
+                ..
+            } => "VAES + VPCLMULQDQ (AVX-512), short packets AES-NI + PCLMULQDQ (AVX)",
+            _ => "AES-NI + PCLMULQDQ (AVX)",
         }
     }
 

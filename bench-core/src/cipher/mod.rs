@@ -11,10 +11,14 @@ pub mod aws_lc;
 pub mod code;
 pub mod encrypt_then_mac;
 pub mod gmac;
+#[cfg(feature = "graviola")]
+pub mod graviola;
 #[cfg(feature = "ipsec-mb")]
 pub mod ipsec_mb;
 mod names;
 pub mod none;
+#[cfg(feature = "openssl")]
+pub mod openssl;
 pub mod ring;
 pub mod rust_crypto;
 pub mod suites;
@@ -147,6 +151,15 @@ pub trait Cipher: Sized {
     /// [`Self::seal`] and [`Self::open`] work on several packets at the same time: jobs one by
     /// one are not what the library is for.
     const SIDE_BY_SIDE: bool = false;
+
+    /// The library takes memory for every packet, which nothing here can spare it.
+    const ALLOCATES: bool = false;
+
+    /// What the library asks of a CPU, where this one has not all of it. [`Self::new`] must not
+    /// be called then.
+    fn missing() -> Option<&'static str> {
+        None
+    }
 
     /// Expands the key.
     fn new(key: &[u8]) -> Result<Self, KeyLength>;

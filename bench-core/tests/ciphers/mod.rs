@@ -21,10 +21,14 @@ pub trait VisitAny {
 
 /// Libraries that are behind features: 1 where it is in this build.
 pub const IPSEC_MB: usize = cfg!(feature = "ipsec-mb") as usize;
+/// The same.
+pub const OPENSSL: usize = cfg!(feature = "openssl") as usize;
+/// The same; it has no key of 192 bits.
+pub const GRAVIOLA: usize = cfg!(feature = "graviola") as usize;
 
 /// Four algorithms of three libraries, of which ring has no key of 192 bits; and those behind
 /// features.
-pub const AEADS: usize = 11 + 4 * IPSEC_MB;
+pub const AEADS: usize = 11 + 4 * IPSEC_MB + 4 * OPENSSL + 3 * GRAVIOLA;
 /// Three GMACs and nine suites more; and those behind features.
 #[allow(dead_code)] // not every test that includes this file wants it
 pub const CIPHERS: usize = AEADS + 12 + 7 * IPSEC_MB;
@@ -54,6 +58,21 @@ pub fn every_aead(visitor: &mut impl Visit) {
         visitor.visit::<IpsecMb<{ ipsec_mb::AES_192 }>>();
         visitor.visit::<IpsecMb<{ ipsec_mb::AES_256 }>>();
         visitor.visit::<IpsecMb<{ ipsec_mb::CHACHA20 }>>();
+    }
+    #[cfg(feature = "openssl")]
+    {
+        use tunneltax_core::cipher::openssl::{AES_128, AES_192, AES_256, CHACHA20, OpenSsl};
+        visitor.visit::<OpenSsl<AES_128>>();
+        visitor.visit::<OpenSsl<AES_192>>();
+        visitor.visit::<OpenSsl<AES_256>>();
+        visitor.visit::<OpenSsl<CHACHA20>>();
+    }
+    #[cfg(feature = "graviola")]
+    {
+        use tunneltax_core::cipher::graviola::{AES_128, AES_256, CHACHA20, Graviola};
+        visitor.visit::<Graviola<AES_128>>();
+        visitor.visit::<Graviola<AES_256>>();
+        visitor.visit::<Graviola<CHACHA20>>();
     }
 }
 

@@ -38,7 +38,12 @@ fn write_lists(text: &mut String) -> std::fmt::Result {
                 writeln!(text, "  {}", case.stages.join(" → "))?;
                 shown = case.stages;
             }
-            writeln!(text, "    {:<46} {}", case.id, case.title)?;
+            let note = if case.allocates {
+                "; allocates per packet"
+            } else {
+                ""
+            };
+            writeln!(text, "    {:<46} {}{note}", case.id, case.title)?;
         }
         writeln!(text)?;
     }

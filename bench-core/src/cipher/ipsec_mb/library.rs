@@ -135,7 +135,13 @@ impl Manager {
         };
         // SAFETY: all that is pointed to lives through the call, with the lengths given; text
         // and tag are borrowed for writing. The manager was made by `gcm`, or has no such call.
-        unsafe { tunneltax_imb_gcm_one(self.0.as_ptr(), c_int::from(way == Way::Open), &work) };
+        unsafe {
+            tunneltax_imb_gcm_one(
+                self.0.as_ptr(),
+                c_int::from(way == Way::Open),
+                &raw const work,
+            );
+        };
         tag
     }
 

@@ -99,6 +99,9 @@ impl<const ALGORITHM: usize> Aead for IpsecMb<ALGORITHM> {
     ) {
         if let Some(tag) = self.transform(Way::Seal, nonce, aad, text) {
             *icv = tag;
+        } else {
+            text.fill(0);
+            icv.fill(0);
         }
     }
 

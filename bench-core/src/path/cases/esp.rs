@@ -65,10 +65,17 @@ pub fn keys(setup: &Setup, key_bytes: usize) -> Keys {
     }
 }
 
+/// Whether the cipher's library runs here.
+fn check_cpu<C: Cipher>() -> Result<(), CaseError> {
+    let library = C::LIBRARY;
+    C::missing().map_or(Ok(()), |needs| Err(CaseError::Cpu { library, needs }))
+}
+
 fn open_esp<C: Cipher + 'static>(
     case: &Case,
     setup: &Setup,
 ) -> Result<Box<dyn PacketPath>, CaseError> {
+    check_cpu::<C>()?;
     let keys = keys(setup, C::KEY_BYTES);
     Ok(Box::new(Esp::<C>::new(setup, &keys, case.framing)?))
 }
@@ -77,6 +84,7 @@ fn open_bare<C: Cipher + 'static>(
     _: &Case,
     setup: &Setup,
 ) -> Result<Box<dyn PacketPath>, CaseError> {
+    check_cpu::<C>()?;
     Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
 }
 
@@ -265,6 +273,21 @@ impl Esps {
             cases.push(self.more_of::<MbSuite<AES_CBC_128, SHA_1>>());
             cases.push(self.more_of::<MbSuite<AES_CBC_256, SHA_1>>());
         }
+        #[cfg(feature = "openssl")]
+        {
+            use crate::cipher::openssl::{AES_128, AES_192, AES_256, CHACHA20, OpenSsl};
+            cases.push(self.more_of::<OpenSsl<AES_128>>());
+            cases.push(self.more_of::<OpenSsl<AES_192>>());
+            cases.push(self.more_of::<OpenSsl<AES_256>>());
+            cases.push(self.more_of::<OpenSsl<CHACHA20>>());
+        }
+        #[cfg(feature = "graviola")]
+        {
+            use crate::cipher::graviola::{AES_128, AES_256, CHACHA20, Graviola};
+            cases.push(self.more_of::<Graviola<AES_128>>());
+            cases.push(self.more_of::<Graviola<AES_256>>());
+            cases.push(self.more_of::<Graviola<CHACHA20>>());
+        }
     }
 
     fn none(&self) -> Case {
@@ -298,6 +321,7 @@ impl Esps {
             kind: self.kind,
             algorithm: Some(C::ALGORITHM),
             library: Some(C::LIBRARY),
+            allocates: C::ALLOCATES,
             hides: C::ENCRYPTS,
             overhead: self.framing.overhead(C::LAYOUT),
             outer: self.framing.underlay.family,

@@ -58,6 +58,8 @@ pub struct Case {
     pub algorithm: Option<&'static str>,
     /// The cipher's library.
     pub library: Option<&'static str>,
+    /// The cipher's library takes memory for every packet.
+    pub allocates: bool,
     /// What is sent does not show what is inside.
     pub hides: bool,
     /// Gateways that take 1 from the TTL between the packet handed to send and the one that
@@ -97,6 +99,16 @@ pub enum CaseError {
     /// The cipher refuses the key.
     #[error(transparent)]
     Key(#[from] KeyLength),
+    /// The cipher's library does not run on this CPU.
+    #[error(
+        "{library} needs a CPU with {needs}, which this one has not all of; leave its cases out"
+    )]
+    Cpu {
+        /// Library.
+        library: &'static str,
+        /// Instruction sets.
+        needs: &'static str,
+    },
 }
 
 /// What all cases share that are no case of ESP.
@@ -109,6 +121,7 @@ pub(in crate::path) const FORWARD: Case = Case {
     kind: Kind::Bill,
     algorithm: None,
     library: None,
+    allocates: false,
     hides: false,
     hops: 2,
     overhead: Overhead::NONE,
