@@ -4,9 +4,9 @@
 //! counted under the reason why not ([`LeftOut`]). TCP packets longer than the MTU, as offloads
 //! leave them in a host's captures, come out as the segments that a network card would have cut
 //! them into. Memory is one chunk, a window of at most [`RECORD_MAX_BYTES`], the segment sizes of
-//! a bounded number of flows ([`Reader::HELD_MAX_BYTES`]) and, in pcapng, the interfaces of one section ([`INTERFACES_MAX`]),
-//! however large the file is or what it claims; a zstd stream may ask for a window of up to
-//! 128 MiB more, which is the limit of its library.
+//! a bounded number of flows (all of it [`Reader::HELD_MAX_BYTES`]) and, in pcapng, the interfaces
+//! of one section ([`INTERFACES_MAX`]), however large the file is or what it claims; a zstd stream
+//! may ask for a window of up to 128 MiB more, which is the limit of its library.
 
 mod chunk;
 mod error;
