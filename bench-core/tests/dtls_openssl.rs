@@ -109,7 +109,9 @@ fn ends() -> (SslStream<Wire>, SslStream<Wire>) {
 fn expand(secret: &[u8], seed: &[u8], bytes: usize) -> Vec<u8> {
     let hmac = |parts: &[&[u8]]| {
         let mut mac = Hmac::<Sha384>::new_from_slice(secret).unwrap();
-        parts.iter().for_each(|part| mac.update(part));
+        for part in parts {
+            mac.update(part);
+        }
         mac.finalize().into_bytes().to_vec()
     };
     let (mut a, mut made) = (seed.to_vec(), Vec::new());

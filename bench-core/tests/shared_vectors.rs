@@ -29,6 +29,14 @@ fn shared<T: for<'de> Deserialize<'de>>(file: &str) -> Option<T> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
+fn numbers(is_extended: bool) -> Numbers {
+    if is_extended {
+        Numbers::Extended
+    } else {
+        Numbers::Sent
+    }
+}
+
 /// A packet that somebody else sealed.
 #[derive(Deserialize)]
 struct Sealed {
@@ -64,11 +72,10 @@ impl Sealed {
             Some("ipv6") => Framing::OVER_V6,
             Some(other) => panic!("{}: {other}", self.name),
         };
-        let numbers = match self.esn.unwrap() {
-            true => Numbers::Extended,
-            false => Numbers::Sent,
-        };
-        Framing { numbers, ..framing }
+        Framing {
+            numbers: numbers(self.esn.unwrap()),
+            ..framing
+        }
     }
 
     fn is_tunnel(&self) -> bool {
@@ -225,10 +232,7 @@ fn the_ends_refuse_what_the_tables_of_others_refuse() {
     };
     let mut steps = 0;
     for table in &cases {
-        let numbers = match table.esn {
-            true => Numbers::Extended,
-            false => Numbers::Sent,
-        };
+        let numbers = numbers(table.esn);
         let framing = Framing {
             numbers,
             ..Framing::PLAIN

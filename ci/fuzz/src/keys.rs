@@ -1,10 +1,8 @@
 //! A file of ESP keys: read, or refused in one sentence that shows no key.
 
-use crate::Target;
+use tunneltax_harness::esp_keys;
 
-/// The program is no library, and this file of it knows nothing of the rest.
-#[path = "../../../harness/src/esp_keys.rs"]
-mod esp_keys;
+use crate::Target;
 
 pub const TARGET: Target = Target {
     name: "keys",

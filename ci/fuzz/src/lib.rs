@@ -1,8 +1,8 @@
 //! Fuzz targets: arbitrary bytes for whatever reads bytes of strangers. A target panics where a
 //! promise is broken.
 //!
-//! A new one is a file, its `mod` here and its line in [`TARGETS`]. `ci/fuzz.sh` gives each its time under
-//! libFuzzer; `cargo test` runs the committed corpus through all of them.
+//! A new one is a file, its `mod` here and its line in [`TARGETS`]. `ci/fuzz.sh` gives each its
+//! time under libFuzzer; `cargo test` runs the committed corpus through all of them.
 
 mod capture;
 mod drawing;
@@ -13,6 +13,7 @@ mod packed;
 mod receive;
 mod record;
 mod round_trip;
+mod scenario;
 mod script;
 
 /// Something that takes arbitrary bytes.
@@ -35,6 +36,7 @@ pub static TARGETS: &[Target] = &[
     round_trip::TARGET,
     forgery::TARGET,
     keys::TARGET,
+    scenario::TARGET,
 ];
 
 /// The target with exactly this name.

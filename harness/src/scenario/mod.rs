@@ -14,6 +14,7 @@ use crate::captures::Source;
 use crate::failure::Failure;
 
 pub use expect::{Expectation, Refuted, refuted};
+pub use parse::scenario;
 
 /// Where the bundled ones are in the checkout.
 const FOLDER: &str = "harness/scenarios";
@@ -64,11 +65,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     BUNDLED.iter().map(|(name, _)| *name)
 }
 
+/// Name and text of the bundled scenarios.
+pub fn bundled_texts() -> impl Iterator<Item = (&'static str, &'static str)> {
+    BUNDLED.iter().copied()
+}
+
 /// The bundled scenario of this name, if there is one.
 pub fn bundled(name: &str) -> Option<Result<Scenario, Failure>> {
     let (name, text) = BUNDLED.iter().find(|(bundled, _)| *bundled == name)?;
     let shown = format!("{FOLDER}/{name}.toml");
-    Some(parse::scenario(name, &shown, Path::new("."), text))
+    Some(scenario(name, &shown, Path::new("."), text))
 }
 
 /// A scenario of the user's.
@@ -78,7 +84,7 @@ pub fn load(path: &Path) -> Result<Scenario, Failure> {
         .map_err(|why| Failure::file("read the scenario", path, why, next))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
     let folder = path.parent().unwrap_or(Path::new("."));
-    parse::scenario(&name, &path.display().to_string(), folder, &text)
+    scenario(&name, &path.display().to_string(), folder, &text)
 }
 
 impl Scenario {

@@ -1,0 +1,55 @@
+//! `tunneltax`: replays captured packets through a plain forward and through an IPsec tunnel,
+//! and prints the bill. A library only so that what reads people's files can be fuzzed.
+
+mod captures;
+mod choice;
+mod cli;
+mod cmd;
+mod cpu;
+pub mod esp_keys;
+pub mod failure;
+mod host;
+mod inner_sizes;
+mod lane_sum;
+mod libraries;
+mod measure;
+mod output;
+mod outset;
+mod pace;
+mod pcap_file;
+mod plan;
+mod progress;
+mod sample;
+pub mod scenario;
+mod schedule;
+mod select;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, RunArguments, Verb};
+use crate::failure::Failure;
+
+/// The program, from its command line to its exit code.
+pub fn main() -> ExitCode {
+    let done = cpu::check()
+        .and_then(|()| Cli::read())
+        .and_then(|cli| cli.map_or(Ok(ExitCode::SUCCESS), act));
+    done.unwrap_or_else(|failure| {
+        output::say(&failure);
+        failure.exit_code()
+    })
+}
+
+fn act(cli: Cli) -> Result<ExitCode, Failure> {
+    match cli.verb {
+        None => cmd::run::run(&RunArguments {
+            files: Vec::new(),
+            options: cli.run,
+        }),
+        Some(Verb::Run(arguments)) => cmd::run::run(&arguments),
+        Some(Verb::Verify(arguments)) => cmd::verify::verify(&arguments),
+        Some(Verb::List) => cmd::list::list(),
+        Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
+        Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+    }
+}
