@@ -18,7 +18,8 @@
 //! | [`latency`] | the histogram | |
 //! | [`workload`] | packets, and how they are laid out | `path`, `net`, `wire`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
-//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `frame`, `fate` |
+//! | [`shares`] | what of a burst total a packet is charged with | |
+//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `frame`, `fate` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
@@ -36,6 +37,7 @@ pub mod replay;
 pub mod replay_window;
 pub mod sa;
 pub mod sa_table;
+pub mod shares;
 pub mod synth;
 pub mod trap;
 pub mod vectors;

@@ -19,6 +19,7 @@ use crate::fate::Fate;
 use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
+use crate::shares::{self, Share, Spans};
 use crate::workload::{Shape, Workload};
 
 /// Least difference between two visits, in ns a reading, that counts as a disagreement.
@@ -59,6 +60,8 @@ pub struct Samples {
     /// Readings, send and receive, whose two visits differ by more than half and by more than
     /// [`DISTURBED_NS`]: something else ran.
     pub disturbed: [u64; 2],
+    /// By the workload's labels, and by label.
+    pub shares: Vec<Vec<Share>>,
 }
 
 /// Which half of a path is walked.
@@ -159,6 +162,11 @@ pub fn measure(
     let mut desk = Desk {
         frames: arena.frames(),
         stamps: vec![0; shape.packets_per_reading + 1],
+        spans: Spans::new(if workload.labels().is_empty() {
+            0
+        } else {
+            shape.arena_packets()
+        }),
         workload,
         shape,
         clock,
@@ -202,8 +210,12 @@ fn measure_round(
         for reading in 0..readings {
             let stretch = ((first + reading) % stretches) as u32;
             lane.samples.stretch.push(stretch);
-            desk.take(lane, Half::Send, reading, one, two, stamped.as_ref());
-            desk.take(lane, Half::Receive, reading, one, two, stamped.as_ref());
+            for half in [Half::Send, Half::Receive] {
+                let total_ns = desk.take(lane, half, reading, one, two, stamped.as_ref());
+                if stamped.is_some() {
+                    desk.share_out(&mut lane.samples, half, first, reading, total_ns);
+                }
+            }
         }
     }
 }
@@ -225,6 +237,7 @@ struct Visit {
 struct Desk<'w, 'a> {
     frames: Vec<Frame<'a>>,
     stamps: Vec<u64>,
+    spans: Spans,
     workload: &'w Workload<'w>,
     shape: Shape,
     clock: &'w Clock,
@@ -290,7 +303,8 @@ impl Desk<'_, '_> {
         self.prepare(lane, first_stretch);
         let mut visit = Visit::default();
         for half in [Half::Send, Half::Receive] {
-            for frames in self.frames.chunks_mut(self.shape.packets_per_reading) {
+            let readings = self.frames.chunks_mut(self.shape.packets_per_reading);
+            for (reading, frames) in readings.enumerate() {
                 lane.stamped(half, frames, &mut self.stamps);
                 let (latency, totals) = match half {
                     Half::Send => (&mut lane.samples.send_latency, &mut visit.send),
@@ -299,6 +313,7 @@ impl Desk<'_, '_> {
                 for pair in self.stamps.windows(2) {
                     latency.record(self.clock.ns(pair[1].saturating_sub(pair[0])));
                 }
+                self.spans.keep(half as usize, reading, &self.stamps);
                 let ends = self.stamps.first().zip(self.stamps.last());
                 totals.push(ends.map_or(0, |(start, end)| end.saturating_sub(*start)));
             }
@@ -329,7 +344,37 @@ impl Desk<'_, '_> {
         }
     }
 
-    /// Turns the two visits (and the stamped one) of a reading into a sample.
+    /// Adds a reading's total to the labels of its packets.
+    fn share_out(
+        &self,
+        samples: &mut Samples,
+        half: Half,
+        first_stretch: usize,
+        reading: usize,
+        total_ns: f64,
+    ) {
+        let labels = self.workload.labels();
+        if labels.is_empty() {
+            return;
+        }
+        let packets = self.shape.packets_per_reading;
+        let alone_ns = |span: &u32| self.clock.ns((*span).into()) - self.clock.reading_ns;
+        let spans = self.spans.of(half as usize, reading, packets);
+        let parts = shares::parts(spans.iter().map(alone_ns), total_ns);
+        samples.shares.resize(labels.len(), Vec::new());
+        for (labels, shares) in labels.iter().zip(&mut samples.shares) {
+            shares.resize(labels.count(), Share::default());
+            for (at, part_ns) in parts.iter().enumerate() {
+                let position = self.position(first_stretch, reading * packets + at);
+                let share = &mut shares[labels.at(position)];
+                share.packets += u64::from(half == Half::Send);
+                share.ns += part_ns;
+            }
+        }
+    }
+
+    /// Turns the two visits (and the stamped one) of a reading into a sample; returns what the
+    /// reading took without the clock's cost, ns.
     fn take(
         &self,
         lane: &mut Lane,
@@ -338,7 +383,7 @@ impl Desk<'_, '_> {
         one: &Visit,
         two: &Visit,
         stamped: Option<&Visit>,
-    ) {
+    ) -> f64 {
         let pick = |visit: &Visit| {
             let ticks = match half {
                 Half::Send => &visit.send,
@@ -370,6 +415,7 @@ impl Desk<'_, '_> {
         stampings.extend(stamping_ns);
         let before = (times.len() - 1) as f64;
         *share = (*share * before + clock_ns / total_ns.max(clock_ns)) / times.len() as f64;
+        total_ns - clock_ns
     }
 }
 

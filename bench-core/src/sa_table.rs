@@ -72,13 +72,41 @@ impl BySpi {
 /// 6.4).
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-/// Finds an SA by where a packet goes. A destination that has not been seen gets one of them, by
-/// a keyed hash, and keeps it, as a client keeps the address that its gateway gave it.
+/// Which of so many SAs a destination gets: one of them, by a keyed hash.
+#[derive(Clone, Copy, Debug)]
+pub struct Assignment {
+    sas: u64,
+    key: [u64; 2],
+}
+
+impl Assignment {
+    /// For so many SAs, at least 1. The same seed deals them out in the same way.
+    pub fn new(sas: usize, seed: u64) -> Self {
+        Self {
+            sas: sas.max(1) as u64,
+            key: key(seed),
+        }
+    }
+
+    /// The SA that a packet goes out by.
+    pub fn sa_of(&self, packet: &[u8]) -> Result<u32, Reason> {
+        let address = destination(packet).ok_or(Reason::MalformedHeader)?;
+        Ok(self.sa_of_address(address))
+    }
+
+    fn sa_of_address(&self, address: u128) -> u32 {
+        let hash = hash(address, self.key);
+        ((u128::from(hash) * u128::from(self.sas)) >> 64) as u32
+    }
+}
+
+/// Finds an SA by where a packet goes. A destination that has not been seen gets the one that the
+/// assignment says, and keeps it, as a client keeps the address that its gateway gave it.
 pub struct ByDestination {
     slots: Box<[Option<Destination>]>,
     mask: usize,
     entered: usize,
-    sas: u64,
+    assignment: Assignment,
     key: [u64; 2],
 }
 
@@ -89,16 +117,15 @@ struct Destination {
 }
 
 impl ByDestination {
-    /// For so many SAs, at least 1, and so many destinations.
-    pub fn new(sas: usize, destinations: usize, seed: u64) -> Self {
+    /// For so many destinations, whose places the seed says.
+    pub fn new(assignment: Assignment, destinations: usize, seed: u64) -> Self {
         let slots = (2 * destinations).next_power_of_two().max(2);
-        let mut random = ChaCha8Rng::seed_from_u64(seed);
         Self {
             slots: vec![None; slots].into_boxed_slice(),
             mask: slots - 1,
             entered: 0,
-            sas: sas.max(1) as u64,
-            key: [random.next_u64(), random.next_u64()],
+            assignment,
+            key: key(seed),
         }
     }
 
@@ -106,40 +133,41 @@ impl ByDestination {
     #[inline(always)]
     pub fn find(&mut self, packet: &[u8]) -> Result<u32, Reason> {
         let address = destination(packet).ok_or(Reason::MalformedHeader)?;
-        let hash = self.hash(address);
-        let mut at = hash as usize & self.mask;
+        let mut at = hash(address, self.key) as usize & self.mask;
         while let Some(known) = self.slots[at] {
             if known.address == address {
                 return Ok(known.sa);
             }
             at = (at + 1) & self.mask;
         }
-        Ok(self.enter(at, address, hash))
+        Ok(self.enter(at, address))
     }
 
     #[inline(never)]
-    fn enter(&mut self, at: usize, address: u128, hash: u64) -> u32 {
-        let sa = ((u128::from(hash) * u128::from(self.sas)) >> 64) as u32;
-        // A full table remembers no more, and the hash goes on to say the same.
+    fn enter(&mut self, at: usize, address: u128) -> u32 {
+        let sa = self.assignment.sa_of_address(address);
+        // A full table remembers no more, and the assignment goes on to say the same.
         if 2 * self.entered < self.slots.len() {
             self.slots[at] = Some(Destination { address, sa });
             self.entered += 1;
         }
         sa
     }
+}
 
-    #[inline(always)]
-    fn hash(&self, address: u128) -> u64 {
-        let (low, high) = (
-            address as u64 ^ self.key[0],
-            (address >> 64) as u64 ^ self.key[1],
-        );
-        let low = u128::from(low) * u128::from(GOLDEN);
-        let high = u128::from(high) * u128::from(self.key[0] | 1);
-        let product = low ^ high.rotate_left(32);
-        let folded = product as u64 ^ (product >> 64) as u64;
-        folded.wrapping_mul(GOLDEN) ^ (folded >> 29)
-    }
+fn key(seed: u64) -> [u64; 2] {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    [random.next_u64(), random.next_u64()]
+}
+
+#[inline(always)]
+fn hash(address: u128, key: [u64; 2]) -> u64 {
+    let (low, high) = (address as u64 ^ key[0], (address >> 64) as u64 ^ key[1]);
+    let low = u128::from(low) * u128::from(GOLDEN);
+    let high = u128::from(high) * u128::from(key[0] | 1);
+    let product = low ^ high.rotate_left(32);
+    let folded = product as u64 ^ (product >> 64) as u64;
+    folded.wrapping_mul(GOLDEN) ^ (folded >> 29)
 }
 
 /// Destination address of an IP packet; an IPv4 address as IPv6 writes it
@@ -193,10 +221,16 @@ mod tests {
     #[test]
     fn a_destination_keeps_its_sa_and_all_sas_are_used() {
         for room in [10, 100_000] {
-            let mut table = ByDestination::new(100, room, 3);
+            let assignment = Assignment::new(100, 3);
+            let mut table = ByDestination::new(assignment, room, 4);
             let first: Vec<u32> = (0..10_000).map(|a| table.find(&to(a)).unwrap()).collect();
             let again: Vec<u32> = (0..10_000).map(|a| table.find(&to(a)).unwrap()).collect();
             assert_eq!(first, again);
+            // Whatever the places, the SA is the one that the assignment says.
+            let assigned: Vec<u32> = (0..10_000)
+                .map(|a| assignment.sa_of(&to(a)).unwrap())
+                .collect();
+            assert_eq!(first, assigned);
             for sa in 0..100 {
                 let packets = first.iter().filter(|found| **found == sa).count();
                 assert!((50..170).contains(&packets), "{sa}: {packets}");
@@ -205,7 +239,7 @@ mod tests {
         }
         let mut v6 = vec![0; 40];
         v6[0] = 0x60;
-        let mut table = ByDestination::new(100, 10, 3);
+        let mut table = ByDestination::new(Assignment::new(100, 3), 10, 3);
         assert!(table.find(&v6).is_ok());
         assert_eq!(table.find(&v6[..30]), Err(Reason::MalformedHeader));
         assert_eq!(table.find(&[]), Err(Reason::MalformedHeader));

@@ -14,10 +14,54 @@ pub const HOPS_MAX: u8 = 3;
 /// Packets one behind the other, and where each ends.
 type Forwarded = (Vec<u8>, Vec<usize>);
 
+/// To whom each packet of a workload belongs, in one way of telling packets apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Labels {
+    /// By packet, each less than `count`.
+    of: Vec<u16>,
+    count: u16,
+}
+
+impl Labels {
+    /// A label for each packet, of labels from 0 to `count - 1`; what is beyond counts as the
+    /// last of them.
+    pub fn new(mut of: Vec<u16>, count: u16) -> Self {
+        let last = count.saturating_sub(1);
+        of.iter_mut().for_each(|label| *label = (*label).min(last));
+        Self { of, count }
+    }
+
+    /// Labels that there are, with packets or without.
+    pub fn count(&self) -> usize {
+        usize::from(self.count)
+    }
+
+    /// By packet.
+    pub fn of(&self) -> &[u16] {
+        &self.of
+    }
+
+    /// The label at a position of the endless walk over the workload.
+    #[inline]
+    pub fn at(&self, position: usize) -> usize {
+        let at = position.checked_rem(self.of.len());
+        at.map_or(0, |at| usize::from(self.of[at]))
+    }
+
+    fn filtered(&self, keep: &[bool]) -> Self {
+        let kept = self.of.iter().zip(keep).filter(|(_, keep)| **keep);
+        Self {
+            of: kept.map(|(label, _)| *label).collect(),
+            count: self.count,
+        }
+    }
+}
+
 /// Packets of a capture chunk (or of one size class of it), each with what a correct pair of
 /// gateways makes of it.
 pub struct Workload<'c> {
     packets: Vec<&'c [u8]>,
+    labels: Vec<Labels>,
     longest: usize,
     inner_bytes: u64,
     /// What comes out, by the number of routers on the way; made when first asked for.
@@ -31,10 +75,27 @@ impl<'c> Workload<'c> {
         let inner_bytes = packets.iter().map(|p| p.len() as u64).sum();
         Self {
             packets,
+            labels: Vec::new(),
             longest,
             inner_bytes,
             forwarded: Default::default(),
         }
+    }
+
+    /// The same with labels by which service time is summed up; those that are not one a packet
+    /// are left away.
+    #[must_use]
+    pub fn labelled(self, labels: Vec<Labels>) -> Self {
+        let fit = |labels: &Labels| labels.of.len() == self.packets.len() && labels.count > 0;
+        Self {
+            labels: labels.into_iter().filter(fit).collect(),
+            ..self
+        }
+    }
+
+    /// The labels, in the order in which they were given.
+    pub fn labels(&self) -> &[Labels] {
+        &self.labels
     }
 
     /// Packets.
@@ -114,7 +175,8 @@ impl<'c> Workload<'c> {
     #[must_use]
     pub fn filtered(&self, keep: &[bool]) -> Self {
         let kept = self.packets.iter().zip(keep).filter(|(_, keep)| **keep);
-        Self::new(kept.map(|(packet, _)| *packet).collect())
+        let labels = self.labels.iter().map(|labels| labels.filtered(keep));
+        Self::new(kept.map(|(packet, _)| *packet).collect()).labelled(labels.collect())
     }
 }
 
@@ -251,5 +313,18 @@ mod tests {
         assert_eq!(workload.packet(4), b"bb");
         assert_eq!(workload.filtered(&[false, true, true]).inner_bytes(), 5);
         assert_eq!(Workload::new(vec![]).packet(3), b"");
+    }
+
+    #[test]
+    fn labels_go_with_their_packets() {
+        let packets: Vec<&[u8]> = vec![b"a", b"bb", b"ccc"];
+        let labels = Labels::new(vec![1, 0, 7], 3);
+        let workload = Workload::new(packets).labelled(vec![labels, Labels::new(vec![0], 1)]);
+        let [labels] = workload.labels() else {
+            panic!("labels of another number of packets are left away");
+        };
+        assert_eq!((labels.of(), labels.at(5)), (&[1, 0, 2][..], 2));
+        let fewer = workload.filtered(&[true, false, true]);
+        assert_eq!(fewer.labels()[0].of(), [1, 2]);
     }
 }

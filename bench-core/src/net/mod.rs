@@ -1,6 +1,7 @@
 //! What a gateway knows about the network: routes, and the group of rules that guards it.
 
 mod classifier;
+pub mod flow_id;
 pub mod flow_table;
 pub mod flows;
 pub mod fragments;

@@ -11,7 +11,7 @@ use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, KeyLength};
 use crate::frame::Frame;
 use crate::sa::{InboundSa, Keys, OutboundSa, SALT_BYTES};
-use crate::sa_table::{ByDestination, BySpi};
+use crate::sa_table::{Assignment, ByDestination, BySpi};
 
 /// A pair of gateways with as many tunnels between them as there are SAs.
 pub struct EspMany<C> {
@@ -54,7 +54,7 @@ impl<C: Cipher> EspMany<C> {
             sealer: Sealer {
                 sas: outbound.collect::<Result<_, _>>()?,
                 by_destination: ByDestination::new(
-                    sas,
+                    Assignment::new(sas, setup.assignment_seed),
                     setup.flows.v4 + setup.flows.v6,
                     setup.seed,
                 ),

@@ -51,6 +51,8 @@ pub trait PacketPath {
 pub struct Setup {
     /// Seeds keys, salts, SPIs and hashes; a fresh instance gets another one.
     pub seed: u64,
+    /// Seeds which of many SAs a destination gets: the same in all instances that are compared.
+    pub assignment_seed: u64,
     /// What every gateway routes by; shared, since making a table takes milliseconds.
     pub routes: Arc<Routes>,
     /// What the gateways of cases with tables of another size route by.
@@ -94,6 +96,7 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             seed: 1,
+            assignment_seed: 1,
             routes: Arc::new(Routes::seeded(1)),
             route_tables: Arc::new(RouteTables::new(1)),
             outer_mtu: 1500,
