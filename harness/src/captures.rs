@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
@@ -12,7 +13,9 @@ use tunneltax_reports::record;
 
 use crate::failure::Failure;
 use crate::host;
+use crate::payers::{Census, Ranking, Way};
 use crate::sample::Sample;
+use crate::sides::{SideCount, Sides};
 
 /// What is said where Ctrl-C came before the first group was finished.
 pub const UNMEASURED: &str =
@@ -50,16 +53,25 @@ pub struct Survey {
     pub packets: u64,
     /// Mean IP total length of them.
     pub mean_bytes: f64,
+    /// Who pays, in each way that was asked for.
+    pub rankings: Arc<[Ranking]>,
     /// By size class, in the order of [`CLASSES`].
     by_class: [ClassCount; CLASSES.len()],
     sha256: String,
 }
 
-/// Packets of one size class.
+/// Packets of one size class, or of all.
 #[derive(Clone, Copy, Default)]
 struct ClassCount {
     packets: u64,
     bytes: u64,
+}
+
+impl ClassCount {
+    fn add(&mut self, packet: &[u8]) {
+        self.packets += 1;
+        self.bytes += packet.len() as u64;
+    }
 }
 
 /// Smallest class, in packets, that gets rows of its own.
@@ -169,10 +181,20 @@ pub fn sources(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
     Ok(files.iter().map(|path| Source::file(path)).collect())
 }
 
+/// What is looked for in a capture when it is read the first time.
+#[derive(Default)]
+pub struct Look {
+    /// Which packets are replayed.
+    pub sides: Sides,
+    /// How those who pay are told apart.
+    pub ways: Vec<Way>,
+}
+
 /// Reads every capture once.
 pub fn survey(
     sources: Vec<Source>,
     limits: Limits,
+    look: &Look,
     stop: &AtomicBool,
 ) -> Result<Vec<Survey>, Failure> {
     let mut surveys: Vec<Survey> = Vec::new();
@@ -186,18 +208,18 @@ pub fn survey(
         } else {
             format!("{name}~{}", taken + 1)
         };
-        surveys.push(survey_one(name, path, file, limits, stop)?);
+        surveys.push(survey_one(Source { name, path, file }, limits, look, stop)?);
     }
     Ok(surveys)
 }
 
 fn survey_one(
-    name: String,
-    path: PathBuf,
-    file: String,
+    source: Source,
     limits: Limits,
+    look: &Look,
     stop: &AtomicBool,
 ) -> Result<Survey, Failure> {
+    let Source { name, path, file } = source;
     // It is read twice, and a pipe would block before it is empty the second time.
     if std::fs::metadata(&path).is_ok_and(|of| !of.is_file() && !of.is_dir()) {
         return Err(Failure::Failed(format!(
@@ -206,14 +228,20 @@ fn survey_one(
         )));
     }
     let mut by_class = [ClassCount::default(); CLASSES.len()];
+    let mut all = ClassCount::default();
+    let mut side_count = SideCount::new(&look.sides);
+    let mut census: Vec<Census<'_>> = look.ways.iter().map(Census::new).collect();
     let tally = each_chunk(&path, limits, |chunk| {
         for packet in chunk.packets() {
+            if !side_count.takes(packet) {
+                continue;
+            }
+            all.add(packet);
+            census.iter_mut().for_each(|census| census.count(packet));
             let Some(class) = class_of(packet) else {
                 continue;
             };
-            let count = &mut by_class[class];
-            count.packets += 1;
-            count.bytes += packet.len() as u64;
+            by_class[class].add(packet);
         }
         Ok(going(stop))
     })?;
@@ -223,14 +251,22 @@ fn survey_one(
     if tally.frames_replayed == 0 {
         return Err(Failure::Failed(nothing_routable(&path, &tally)));
     }
+    if all.packets == 0 {
+        return Err(Failure::Failed(format!(
+            "{}: nothing to replay: none of its {} packets enters at that side; give --near the networks behind the near gateway",
+            path.display(),
+            tally.frames_replayed
+        )));
+    }
     let sha256 = host::sha256_of(&path)
         .map_err(|why| Failure::file("read", &path, why, "check the file"))?;
     Ok(Survey {
         name,
         path,
         file,
-        packets: tally.frames_replayed,
-        mean_bytes: tally.inner_bytes as f64 / tally.frames_replayed as f64,
+        packets: all.packets,
+        mean_bytes: all.bytes as f64 / all.packets as f64,
+        rankings: census.into_iter().map(Census::ranking).collect(),
         by_class,
         sha256,
     })
@@ -286,18 +322,26 @@ pub fn each_chunk(
 }
 
 /// The capture as the record has it.
-pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Capture {
+pub fn to_record(
+    survey: &Survey,
+    tally: &Tally,
+    side_count: &SideCount<'_>,
+    sample: &Sample,
+) -> record::Capture {
     let mut left_out: BTreeMap<String, u64> = tally
         .left_out
         .iter()
         .map(|(r, n)| (r.name().to_owned(), n))
         .collect();
-    if sample.kept() < tally.frames_replayed {
-        left_out.insert(
-            record::LEFT_BY_PLAN.to_owned(),
-            tally.frames_replayed - sample.kept(),
-        );
-    }
+    let [other, neither] = side_count.left_out();
+    let by_plan = tally.frames_replayed - other - neither - sample.kept();
+    let by_us = [
+        (record::OTHER_SIDE, other),
+        (record::NEITHER_SIDE, neither),
+        (record::LEFT_BY_PLAN, by_plan),
+    ];
+    let by_us = by_us.into_iter().filter(|(_, count)| *count > 0);
+    left_out.extend(by_us.map(|(reason, count)| (reason.to_owned(), count)));
     record::Capture {
         name: survey.name.clone(),
         file: survey.file.clone(),
@@ -309,6 +353,7 @@ pub fn to_record(survey: &Survey, tally: &Tally, sample: &Sample) -> record::Cap
         left_out,
         truncated: tally.truncated,
         inner_bytes: sample.kept_bytes(),
+        sides: side_count.to_record(),
     }
 }
 

@@ -71,6 +71,10 @@ impl Choice {
         if !waterfalls.is_empty() {
             overridden_by.push("--waterfall");
         }
+        if options.side.is_some() {
+            overridden_by.push("--side");
+        }
+        let selection = &options.selection;
         let cases = if selection.is_given("--case") || !waterfalls.is_empty() {
             plain_cases(&options, &waterfalls)?
         } else {

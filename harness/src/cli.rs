@@ -6,11 +6,13 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use ipnet::IpNet;
 use tunneltax_core::synth;
 
 use crate::failure::Failure;
 use crate::inner_sizes::InnerSizes;
 use crate::output;
+use crate::sides::{self, Side};
 
 /// Exit codes and files, as `--help` promises them.
 const CONTRACT: &str = "\
@@ -211,6 +213,22 @@ pub struct RunOptions {
     /// Flows that generated packets are spread over, in turn; at least as many are generated
     #[arg(long, value_name = "N", default_value_t = synth::FLOWS as u32, value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
     pub flows: u32,
+    /// Networks behind the near gateway, comma-separated: packets of captures from there to elsewhere
+    /// are sealed at the near gateway, those from elsewhere to there at the far one; counted in the record
+    #[arg(long, value_name = "PREFIX", value_delimiter = ',', value_parser = sides::network)]
+    pub near: Vec<IpNet>,
+    /// Replay only the packets of captures that are sealed at this gateway; both sides if left out
+    #[arg(
+        long,
+        value_enum,
+        requires = "near",
+        hide_possible_values = true,
+        value_name = "near|far"
+    )]
+    pub side: Option<Side>,
+    /// Name flows by addresses and ports, not by keyed hashes; the record then carries addresses
+    #[arg(long)]
+    pub show_addresses: bool,
     /// Where record and reports go
     #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
     pub out: PathBuf,

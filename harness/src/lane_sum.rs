@@ -4,9 +4,12 @@ use tunneltax_core::latency::Latency;
 use tunneltax_core::path::Case;
 use tunneltax_core::proof::Proof;
 use tunneltax_core::replay::Samples;
+use tunneltax_core::workload::Workload;
 use tunneltax_reports::histogram;
 use tunneltax_reports::record::{Figures, NullGate, Paired, Row, Stamped, Work};
 use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
+
+use crate::payer_sum::charged_ns;
 
 /// What all chunks gave for one lane: a case, or a twin of one.
 #[derive(Clone)]
@@ -35,6 +38,8 @@ pub struct LaneSum {
 pub struct InstanceSum {
     weight: f64,
     values: Values,
+    /// By way and label, of all chunks ([`charged_ns`]).
+    charged_ns: Vec<Vec<f64>>,
 }
 
 /// The values of one instance, ns a packet.
@@ -104,13 +109,20 @@ impl LaneSum {
         }
     }
 
-    /// Adds what one instance measured on a chunk of so many packets.
-    pub fn add_instance(&mut self, instance: u32, values: Values, samples: &Samples, weight: f64) {
+    /// Adds what one instance measured on the packets of a chunk.
+    pub fn add_instance(
+        &mut self,
+        instance: u32,
+        values: Values,
+        samples: &Samples,
+        timed: &Workload<'_>,
+    ) {
         let at = instance as usize;
         if self.instances.len() <= at {
             self.instances.resize(at + 1, InstanceSum::default());
         }
-        self.instances[at].add(values, weight);
+        self.instances[at].add(values, timed.len() as f64);
+        self.instances[at].charge(charged_ns(samples, timed));
         self.send_latency.merge(&samples.send_latency);
         self.receive_latency.merge(&samples.receive_latency);
         for (half, share) in [samples.send_clock_share, samples.receive_clock_share]
@@ -237,6 +249,23 @@ impl LaneSum {
 }
 
 impl InstanceSum {
+    /// What the packets of a label take, ns in all.
+    pub fn charged_ns(&self, way: usize, label: usize) -> Option<f64> {
+        self.charged_ns.get(way)?.get(label).copied()
+    }
+
+    fn charge(&mut self, more_ns: Vec<Vec<f64>>) {
+        if self.charged_ns.is_empty() {
+            self.charged_ns = more_ns;
+            return;
+        }
+        for (sums, more) in self.charged_ns.iter_mut().zip(more_ns) {
+            for (sum, more) in sums.iter_mut().zip(more) {
+                *sum += more;
+            }
+        }
+    }
+
     /// Moves the weighted mean towards a new chunk's values.
     fn add(&mut self, new: Values, weight: f64) {
         let total = self.weight + weight;

@@ -16,6 +16,8 @@ mod measure;
 mod output;
 mod outset;
 mod pace;
+mod payer_sum;
+mod payers;
 mod pcap_file;
 mod plan;
 mod progress;
@@ -23,6 +25,7 @@ mod sample;
 pub mod scenario;
 mod schedule;
 mod select;
+mod sides;
 
 use std::process::ExitCode;
 

@@ -20,6 +20,8 @@ use tunneltax_reports::record::{Group, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
 use crate::lane_sum::{LaneSum, values};
+use crate::payer_sum::PayerSum;
+use crate::payers::Ranking;
 use crate::scenario::Refuted;
 
 /// The case that stands for all tunnels in the null gate: the pinned default library.
@@ -85,6 +87,7 @@ pub struct GroupInMaking<'a> {
     bench: &'a Bench<'a>,
     subject: Subject,
     lanes: Vec<LaneSum>,
+    payers: PayerSum,
     packets: u64,
     inner_bytes: u64,
     shape: Option<Shape>,
@@ -95,8 +98,8 @@ pub struct GroupInMaking<'a> {
 }
 
 impl<'a> GroupInMaking<'a> {
-    /// Nothing measured yet.
-    pub fn new(bench: &'a Bench<'a>, subject: Subject) -> Self {
+    /// Nothing measured yet. Time is also summed up by who pays, in these rankings.
+    pub fn new(bench: &'a Bench<'a>, subject: Subject, rankings: Arc<[Ranking]>) -> Self {
         let position = |id: &str| bench.cases.iter().position(|c| c.id == id);
         let mut lanes: Vec<LaneSum> = bench
             .cases
@@ -129,6 +132,7 @@ impl<'a> GroupInMaking<'a> {
             bench,
             subject,
             lanes,
+            payers: PayerSum::new(rankings),
             packets: 0,
             inner_bytes: 0,
             shape: None,
@@ -149,7 +153,7 @@ impl<'a> GroupInMaking<'a> {
         rng: &mut ChaCha8Rng,
     ) {
         let before = self.instances.map(|_| self.lanes.clone());
-        let all = Workload::new(packets);
+        let all = self.payers.labelled(packets);
         let carried = self.prove(&all);
         let timed = all.filtered(&carried);
         let finished = self.measure_instances(&timed, shape, portion, rng);
@@ -157,6 +161,8 @@ impl<'a> GroupInMaking<'a> {
             self.lanes = lanes;
             return;
         }
+        let outer_mtu = self.bench.setup.outer_mtu;
+        self.payers.count(&timed, &self.lanes, outer_mtu);
         self.packets += timed.len() as u64;
         self.inner_bytes += timed.inner_bytes();
         self.shape.get_or_insert(shape);
@@ -232,7 +238,6 @@ impl<'a> GroupInMaking<'a> {
         rounds: usize,
         rng: &mut ChaCha8Rng,
     ) {
-        let weight = timed.len() as f64;
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
         // One seed for all: cases that are compared share keys, routes and hashes, each in
@@ -290,7 +295,7 @@ impl<'a> GroupInMaking<'a> {
             let others: Vec<Option<&Samples>> =
                 lane.against.iter().map(|o| samples.get(o)).collect();
             match values(mine, &others) {
-                Some(values) => lane.add_instance(instance, values, mine, weight),
+                Some(values) => lane.add_instance(instance, values, mine, timed),
                 None => lane.failed = Some("no reading could be used".to_owned()),
             }
         }
@@ -319,6 +324,8 @@ impl<'a> GroupInMaking<'a> {
             .iter()
             .filter_map(|lane| lane.null_gate(&self.lanes))
             .collect();
+        let ground = self.lanes.iter().position(|l| l.case.id == GROUND_TWIN);
+        let payers = self.payers.finish(&self.lanes, ground);
         let anchor_ghz = self.anchor(|anchor| anchor.ghz);
         let anchor_width = self.anchor(|anchor| anchor.width);
         Some(Group {
@@ -337,6 +344,7 @@ impl<'a> GroupInMaking<'a> {
             anchor_width,
             rows,
             null_gate,
+            payers,
         })
     }
 

@@ -22,10 +22,11 @@ pub fn begin(
     Record {
         schema: SCHEMA.to_owned(),
         state: "running".to_owned(),
+        carries_addresses: options.show_addresses,
         provenance: Provenance {
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             seconds: 0.0,
-            command: std::env::args().collect(),
+            command: command(std::env::args(), options.show_addresses),
             seed: options.selection.seed,
             build: host::build(),
             host: host::host(pinned_to),
@@ -63,6 +64,23 @@ pub fn begin(
     }
 }
 
+/// The command as typed; without the prefixes of `--near`, which are addresses, unless they are to
+/// be shown.
+fn command(typed: impl Iterator<Item = String>, show_addresses: bool) -> Vec<String> {
+    let mut is_value = false;
+    let without = typed.map(|word| {
+        let hidden = match word.as_str() {
+            _ if show_addresses => None,
+            _ if is_value => Some("PREFIX"),
+            _ if word.starts_with("--near=") => Some("--near=PREFIX"),
+            _ => None,
+        };
+        is_value = word == "--near";
+        hidden.map_or(word, str::to_owned)
+    });
+    without.collect()
+}
+
 fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
     let sizes = mixes.iter().filter_map(|mix| match mix {
         Mix::Size(bytes) => Some(u32::from(*bytes)),
@@ -77,5 +95,22 @@ fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
         added_bytes: sizes
             .map(|bytes| (bytes, case.overhead.added_bytes(bytes as usize) as u32))
             .collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_keeps_its_prefixes_to_itself() {
+        let typed =
+            "tunneltax run --near 10.1.0.0/16,fd00::/8 --near=10.2.0.0/16 --side near a.pcap";
+        let words = || typed.split(' ').map(str::to_owned);
+        assert_eq!(
+            command(words(), false).join(" "),
+            "tunneltax run --near PREFIX --near=PREFIX --side near a.pcap"
+        );
+        assert_eq!(command(words(), true).join(" "), typed);
     }
 }

@@ -1,11 +1,14 @@
 //! Which groups a run measures, and how they share its time.
 
+use std::sync::Arc;
+
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
 use tunneltax_reports::record::{Temperature, WorkloadKind};
 
 use crate::captures::{CLASSES, Survey, class_name, class_of};
 use crate::measure::{Bench, Subject};
+use crate::payers::Ranking;
 use crate::plan::{Planner, Work};
 
 /// Seconds of a plain run; calibrating, reading and drawing come on top.
@@ -271,6 +274,14 @@ impl Part {
         };
         let shape = self.shape(planner.shapes(longest.min(LONGEST), mean_bytes));
         Work::walk(packets as usize, mean_bytes, shape)
+    }
+
+    /// Who pays: of the capture as a whole.
+    pub fn rankings(&self, survey: &Survey) -> Arc<[Ranking]> {
+        match self.class {
+            None => Arc::clone(&survey.rankings),
+            Some(_) => Arc::new([]),
+        }
     }
 
     /// The group that the part becomes.

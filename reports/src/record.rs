@@ -2,7 +2,13 @@
 //!
 //! Units are in the names; integers where the thing is counted. A record holds whole
 //! histograms and the median of every fresh instance, so that it can be judged and drawn again
-//! without the machine that made it. No addresses, no payload.
+//! without the machine that made it. No payload, and no addresses unless they were asked for.
+
+mod capture;
+mod payers;
+
+pub use capture::{Capture, LEFT_BY_PLAN, NEITHER_SIDE, OTHER_SIDE, Side, Sides};
+pub use payers::{Payer, PayerCost, PayerKind, Payers, PayersBy};
 
 use std::collections::BTreeMap;
 
@@ -13,9 +19,6 @@ use crate::stats::Estimate;
 /// The schema this code writes and reads.
 pub const SCHEMA: &str = "tunneltax-record/1";
 
-/// Reason in [`Capture::left_out`] for packets that a run had no time for.
-pub const LEFT_BY_PLAN: &str = "left_by_plan";
-
 /// One run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -23,6 +26,9 @@ pub struct Record {
     pub schema: String,
     /// `complete`, or why the run ended early (`interrupted`, …).
     pub state: String,
+    /// Flows are named by addresses and ports, and the command shows its prefixes.
+    #[serde(default)]
+    pub carries_addresses: bool,
     /// Where the figures come from.
     pub provenance: Provenance,
     /// The scenario that chose what is in here; none where the command line did. Records from
@@ -86,7 +92,7 @@ pub struct Provenance {
     pub started: String,
     /// Seconds that the measuring took.
     pub seconds: f64,
-    /// The command, as typed.
+    /// The command, as typed, but for the values of `--near` where addresses are not shown.
     pub command: Vec<String>,
     /// Seed of keys, routes, order and generated captures.
     pub seed: u64,
@@ -209,42 +215,6 @@ pub struct Noise {
     pub shared_percent: Option<f64>,
 }
 
-/// A capture, or a generated one.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Capture {
-    /// Short name that rows refer to.
-    pub name: String,
-    /// Path as given; `generated` for seeded ones.
-    pub file: String,
-    /// SHA-256 of the file.
-    pub sha256: Option<String>,
-    /// Frames in the file.
-    pub frames_read: u64,
-    /// TCP packets longer than the MTU among them, which were cut into segments. Records from
-    /// before they were cut have none.
-    #[serde(default)]
-    pub super_frames: u64,
-    /// What they were cut into.
-    #[serde(default)]
-    pub segments: u64,
-    /// Packets that the cases replayed: frames, and segments of super-frames.
-    pub frames_replayed: u64,
-    /// Packets that were not, by reason; read = replayed + left out, where what is read of a
-    /// super-frame is its segments ([`Capture::packets_read`]).
-    pub left_out: BTreeMap<String, u64>,
-    /// The file ends within a frame.
-    pub truncated: bool,
-    /// IP bytes of the packets replayed.
-    pub inner_bytes: u64,
-}
-
-impl Capture {
-    /// Frames in the file, with the segments of super-frames in their place.
-    pub fn packets_read(&self) -> u64 {
-        (self.frames_read + self.segments).saturating_sub(self.super_frames)
-    }
-}
-
 /// One row of every report.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Case {
@@ -320,6 +290,9 @@ pub struct Group {
     pub rows: Vec<Row>,
     /// Cases measured against themselves.
     pub null_gate: Vec<NullGate>,
+    /// Who pays for the tunnels, of a capture in its own order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payers: Vec<Payers>,
 }
 
 /// One case in one group.

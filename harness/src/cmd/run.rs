@@ -20,7 +20,7 @@ use tunneltax_reports::record::{Noise, Record, WorkloadKind};
 use tunneltax_reports::stats::median;
 
 use super::report::{self, Drawn};
-use crate::captures::{self, Survey, UNMEASURED};
+use crate::captures::{self, Look, Survey, UNMEASURED};
 use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
@@ -29,10 +29,12 @@ use crate::measure::{Bench, GroupInMaking, Subject};
 use crate::output;
 use crate::outset;
 use crate::pace::Pace;
+use crate::payers::{Names, Way};
 use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
 use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
+use crate::sides::{SideCount, Sides};
 
 /// Measures and reports.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
@@ -44,7 +46,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     plan::check_flows(mixes, flows)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
-    let surveys = captures::survey(sources, limits, &stop)?;
+    let look = look(&choice)?;
+    let surveys = captures::survey(sources, limits, &look, &stop)?;
 
     let pinned = host::pin();
     let disturbance = Disturbance::now();
@@ -83,6 +86,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         },
         options,
         bench: &bench,
+        sides: &look.sides,
         planner: &planner,
         bar: progress::bar(schedule.groups, options.quiet || options.json),
         anchors: Vec::new(),
@@ -100,12 +104,23 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
 pub fn setup(selection: &Selection) -> Setup {
     Setup {
         seed: selection.seed,
+        assignment_seed: selection.seed,
         routes: Arc::new(Routes::seeded(selection.seed)),
         route_tables: Arc::new(RouteTables::new(selection.seed)),
         replay_window: selection.replay_window,
         burst: usize::from(selection.burst),
         ..Setup::default()
     }
+}
+
+/// Which of a capture's packets are replayed, and who pays for them.
+fn look(choice: &Choice) -> Result<Look, Failure> {
+    let options = &choice.options;
+    let names = Names::draw(options.show_addresses)?;
+    Ok(Look {
+        sides: Sides::new(options.near.clone(), options.side),
+        ways: Way::all(&choice.cases, &names, options.selection.seed),
+    })
 }
 
 /// What of a capture is read.
@@ -140,6 +155,7 @@ struct Run<'a> {
     record: Record,
     options: &'a RunOptions,
     bench: &'a Bench<'a>,
+    sides: &'a Sides,
     planner: &'a Planner,
     bar: ProgressBar,
     anchors: Vec<Anchor>,
@@ -174,7 +190,7 @@ impl Run<'_> {
                     temperature,
                     flows: Some(self.planner.flows as u64),
                 };
-                let mut group = GroupInMaking::new(self.bench, subject);
+                let mut group = GroupInMaking::new(self.bench, subject, Arc::new([]));
                 let work = Work::size(self.planner.flows, mix.mean_bytes(), shape);
                 let seconds = schedule.seconds_per_size;
                 self.measure(&mut group, packets.clone(), shape, &work, seconds);
@@ -199,14 +215,19 @@ impl Run<'_> {
             let parts = schedule.parts(survey, kept);
             let mut groups: Vec<GroupInMaking<'_>> = parts
                 .iter()
-                .map(|part| GroupInMaking::new(self.bench, part.subject(survey)))
+                .map(|part| {
+                    let rankings = part.rankings(survey);
+                    GroupInMaking::new(self.bench, part.subject(survey), rankings)
+                })
                 .collect();
             let (share, slowness) = (self.pace.share(planned), self.pace.slowness());
             let keep = schedule.keep(self.planner, survey, kept, share, slowness);
+            let mut side_count = SideCount::new(self.sides);
             let mut sample = Sample::new(keep, survey.packets);
             let limits = limits(&self.options.selection);
             let tally = captures::each_chunk(&survey.path, limits, |chunk| {
-                let sampled: Vec<&[u8]> = chunk.packets().filter(|p| sample.takes(p)).collect();
+                let of_side = chunk.packets().filter(|p| side_count.takes(p));
+                let sampled: Vec<&[u8]> = of_side.filter(|p| sample.takes(p)).collect();
                 for (part, group) in parts.iter().zip(&mut groups) {
                     let packets = sampled.iter().copied().filter(|p| part.takes(p));
                     let packets: Vec<&[u8]> = packets.collect();
@@ -225,7 +246,7 @@ impl Run<'_> {
             })?;
             self.record
                 .captures
-                .push(captures::to_record(survey, &tally, &sample));
+                .push(captures::to_record(survey, &tally, &side_count, &sample));
             for group in groups {
                 self.anchors.extend(group.anchors());
                 self.record.groups.extend(group.finish());

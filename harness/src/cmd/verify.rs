@@ -17,7 +17,7 @@ use tunneltax_core::workload::Workload;
 
 use super::run::{limits, setup};
 use super::verify_keys::verify_keys;
-use crate::captures::{self, Survey};
+use crate::captures::{self, Look, Survey};
 use crate::cli::VerifyArguments;
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::output;
@@ -53,7 +53,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         let _ = writeln!(text, "{count:>8} published vectors reproduced by {library}");
     }
     let sources = captures::sources(&arguments.files)?;
-    let surveys = captures::survey(sources, limits, &AtomicBool::new(false))?;
+    let surveys = captures::survey(sources, limits, &Look::default(), &AtomicBool::new(false))?;
     let mut tunnels = Tunnels {
         schema: TUNNELS_SCHEMA,
         sent: Vec::new(),

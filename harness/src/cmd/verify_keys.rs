@@ -19,7 +19,7 @@ use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
 
 use super::run::{limits, setup};
 use super::verify::done;
-use crate::captures::{self, Survey};
+use crate::captures::{self, Look, Survey};
 use crate::cli::VerifyArguments;
 use crate::esp_keys::{self, EspSa};
 use crate::failure::Failure;
@@ -37,7 +37,7 @@ pub fn verify_keys(arguments: &VerifyArguments, file: &Path) -> Result<ExitCode,
     }
     let limits = limits(&arguments.selection);
     let sources = captures::sources(&arguments.files)?;
-    let surveys = captures::survey(sources, limits, &AtomicBool::new(false))?;
+    let surveys = captures::survey(sources, limits, &Look::default(), &AtomicBool::new(false))?;
     let mut text = String::new();
     let (mut cut, mut closed) = (None, None);
     for survey in &surveys {

@@ -107,7 +107,11 @@ pub fn carried(bill: &Bill<'_>) -> Vec<String> {
 fn replayed(capture: &Capture) -> String {
     let left = reasons(&capture.left_out);
     let left = (!left.is_empty()).then(|| format!("left out: {left}"));
-    let beside: Vec<String> = cut(capture).into_iter().chain(left).collect();
+    let beside: Vec<String> = cut(capture)
+        .into_iter()
+        .chain(left)
+        .chain(sides(capture))
+        .collect();
     let beside = if beside.is_empty() {
         String::new()
     } else {
@@ -130,6 +134,13 @@ fn cut(capture: &Capture) -> Option<String> {
             count(capture.segments)
         )
     })
+}
+
+/// `sides: near 12, far 30, neither 2`; `None` where it was not said what is near.
+fn sides(capture: &Capture) -> Option<String> {
+    let sides = capture.sides.as_ref()?;
+    let [near, far, neither] = [sides.near, sides.far, sides.neither].map(count);
+    Some(format!("sides: near {near}, far {far}, neither {neither}"))
 }
 
 /// `denied 12, ttl_expired 3`.
@@ -183,14 +194,18 @@ fn capture_row(capture: &Capture, has_cut: bool) -> TableRow {
     let replayed = capture.frames_replayed;
     let mean = (replayed > 0).then(|| capture.inner_bytes as f64 / replayed as f64);
     let reasons = reasons(&capture.left_out);
+    let mut left = if reasons.is_empty() {
+        "nothing".to_owned()
+    } else {
+        reasons
+    };
+    if let Some(sides) = sides(capture) {
+        left = format!("{left}; {sides}");
+    }
     cells.extend([
         number(replayed),
         mean.map_or(Cell::Blank, |mean| Cell::Number(super::bytes(mean))),
-        Cell::Text(if reasons.is_empty() {
-            "nothing".to_owned()
-        } else {
-            reasons
-        }),
+        Cell::Text(left),
     ]);
     TableRow {
         label: clean(&capture.name, NAME_CHARS),

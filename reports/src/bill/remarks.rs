@@ -28,6 +28,10 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
             clean(&capture.name, NAME_CHARS)
         ));
     }
+    remarks.extend(bill.record.carries_addresses.then(|| {
+        "This record carries addresses and ports of its captures: run without --show-addresses before it is shown to others."
+            .to_owned()
+    }));
     remarks.extend(failures(bill));
     remarks.extend(sampled(bill));
     remarks.extend(baseless(bill));

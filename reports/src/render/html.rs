@@ -54,6 +54,7 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
                     (reading(&bill))
                     @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds, &origin)) }
                     (waterfalls(&bill, &origin))
+                    (payers(&bill, &origin))
                     (beside(&bill))
                     (provenance(record))
                 }
@@ -73,9 +74,11 @@ fn header(bill: &Bill<'_>, figures: &[Figure]) -> Markup {
         .filter(|(.., kinds)| kinds.iter().any(|kind| has(*kind)))
         .map(|(id, title, _)| (*id, *title));
     let steps = (!bill::falls(bill).is_empty()).then_some(("steps", "By step"));
+    let payers = (!bill::payers(bill).is_empty()).then_some(("payers", "Who pays"));
     let places = figures
         .chain(sections)
         .chain(steps)
+        .chain(payers)
         .chain([("left-out", "Left out"), ("origin", "Origin")]);
     markup! {
         header {
@@ -254,6 +257,32 @@ fn waterfalls(bill: &Bill<'_>, origin: &str) -> Markup {
                         details {
                             summary { (fall.table.title) }
                             (draw_fall(fall))
+                        }
+                    }
+                }
+                (draw_origin(origin))
+            }
+        }
+    }
+}
+
+/// Who pays, capture by capture.
+fn payers(bill: &Bill<'_>, origin: &str) -> Markup {
+    let tables = bill::payers(bill);
+    let most = tables.iter().map(|of| of.packets).max();
+    markup! {
+        @if !tables.is_empty() {
+            section #payers {
+                h2 { "Who pays" }
+                p { (bill::PAYERS) }
+                @for of in &tables {
+                    @if Some(of.packets) == most {
+                        h3 { (of.table.title) }
+                        (draw_table(&of.table, &of.table.title))
+                    } @else {
+                        details {
+                            summary { (of.table.title) }
+                            (draw_table(&of.table, &of.table.title))
                         }
                     }
                 }

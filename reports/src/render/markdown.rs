@@ -44,6 +44,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
     bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
     waterfalls(&mut out, &bill);
+    payers(&mut out, &bill);
     details(&mut out, &bill);
     for table in [bill::left_out(record), bill::null_gates(&bill)]
         .into_iter()
@@ -105,6 +106,17 @@ fn waterfalls(out: &mut String, bill: &Bill<'_>) {
     );
     for fall in &falls {
         titled(out, 3, &fall.table);
+    }
+}
+
+fn payers(out: &mut String, bill: &Bill<'_>) {
+    let tables = bill::payers(bill);
+    if tables.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n## Who pays\n\n{}\n", escape(bill::PAYERS));
+    for of in &tables {
+        titled(out, 3, &of.table);
     }
 }
 

@@ -36,6 +36,7 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
         flagship(&mut out, &bill, group, style.full);
     }
     waterfalls(&mut out, &bill, style.full);
+    payers(&mut out, &bill, style.full);
     if style.full {
         details(&mut out, &bill);
     }
@@ -122,6 +123,20 @@ fn waterfalls(out: &mut Page, bill: &Bill<'_>, full: bool) {
     }
     if said {
         out.paragraph(bill::WATERFALL, "", "");
+    }
+}
+
+/// Who pays: in the capture with most packets, unless everything is shown.
+fn payers(out: &mut Page, bill: &Bill<'_>, full: bool) {
+    let tables = bill::payers(bill);
+    let most = tables.iter().map(|of| of.packets).max();
+    let mut said = false;
+    for of in tables.iter().filter(|of| full || Some(of.packets) == most) {
+        out.table(&of.table);
+        said = true;
+    }
+    if said {
+        out.paragraph(bill::PAYERS, "", "");
     }
 }
 

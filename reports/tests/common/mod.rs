@@ -223,6 +223,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
             null(seeded, "forward"),
             null(seeded, "esp/aes-256-gcm@ring"),
         ],
+        payers: Vec::new(),
     }
 }
 
@@ -367,6 +368,7 @@ fn made() -> Record {
     Record {
         schema: SCHEMA.to_owned(),
         state: "complete".to_owned(),
+        carries_addresses: false,
         provenance: provenance(),
         scenario: None,
         captures: captures(),
@@ -401,6 +403,7 @@ fn captures() -> Vec<Capture> {
                 .collect(),
             truncated,
             inner_bytes: bytes,
+            sides: None,
         };
     vec![
         capture(
