@@ -27,7 +27,9 @@ impl Labels {
     /// last of them.
     pub fn new(mut of: Vec<u16>, count: u16) -> Self {
         let last = count.saturating_sub(1);
-        of.iter_mut().for_each(|label| *label = (*label).min(last));
+        for label in &mut of {
+            *label = (*label).min(last);
+        }
         Self { of, count }
     }
 

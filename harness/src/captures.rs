@@ -237,7 +237,9 @@ fn survey_one(
                 continue;
             }
             all.add(packet);
-            census.iter_mut().for_each(|census| census.count(packet));
+            for census in &mut census {
+                census.count(packet);
+            }
             let Some(class) = class_of(packet) else {
                 continue;
             };

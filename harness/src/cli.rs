@@ -199,6 +199,7 @@ impl Selection {
 
 /// Options of `run`.
 #[derive(Clone, Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches, each its own")]
 pub struct RunOptions {
     /// What is read, and which cases see it.
     #[command(flatten)]

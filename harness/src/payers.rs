@@ -88,7 +88,7 @@ impl Way {
         let tunnels = || cases.iter().copied().filter(|case| is_tunnel(case));
         let sealed = tunnels().find(|case| case.library.is_some());
         let mut ways: Vec<Self> = sealed
-            .or_else(|| tunnels().last())
+            .or_else(|| tunnels().next_back())
             .map(|case| Self {
                 by: By::Flow(names.clone()),
                 case,
@@ -153,6 +153,8 @@ pub struct Census<'a> {
 
 /// A flow or an SA.
 struct Known {
+    /// How many came before it.
+    place: usize,
     name: String,
     added_bytes: u64,
 }
@@ -177,17 +179,21 @@ impl<'a> Census<'a> {
         if let Some(known) = self.known.get_mut(&key) {
             known.added_bytes += added_bytes;
         } else if self.known.len() < self.told_apart_max {
-            let name = self.way.name(key, packet);
-            self.known.insert(key, Known { name, added_bytes });
+            let known = Known {
+                place: self.known.len(),
+                name: self.way.name(key, packet),
+                added_bytes,
+            };
+            self.known.insert(key, known);
         } else {
             self.is_full = true;
         }
     }
 
-    /// Those that come first.
+    /// Those that come first; of two that pay the same, the one that was there first.
     pub fn ranking(self) -> Ranking {
         let mut all: Vec<(Key, &Known)> = self.known.iter().map(|(key, of)| (*key, of)).collect();
-        all.sort_unstable_by_key(|(key, known)| (Reverse(known.added_bytes), *key));
+        all.sort_unstable_by_key(|(_, known)| (Reverse(known.added_bytes), known.place));
         all.truncate(ROWS);
         let first = all.iter().map(|(key, known)| (*key, known.name.clone()));
         let first: Vec<(Key, String)> = first.collect();

@@ -13,7 +13,7 @@ use tunneltax_core::path::{self, Case, PacketPath, Setup};
 use tunneltax_core::proof::{Disproof, prove};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::synth::{Mix, Recipe};
-use tunneltax_core::workload::{Caches, Shape, Workload};
+use tunneltax_core::workload::{Caches, Labels, Shape, Workload};
 use tunneltax_reports::stats::{CONFIDENCE, Estimate, stretch_mean};
 
 static RUNNING: AtomicBool = AtomicBool::new(false);
@@ -98,6 +98,19 @@ fn packets(size: u16) -> Chunk {
         .expect("packets")
 }
 
+/// Labels that the packets of a workload get, in turn.
+const LABELS: u16 = 3;
+
+/// The packets, with labels in turn, and with one label of its own for the first.
+fn labelled(chunk: &Chunk) -> Workload<'_> {
+    let packets: Vec<&[u8]> = chunk.packets().collect();
+    let count = packets.len() as u16;
+    let in_turn = (0..count).map(|at| at % LABELS).collect();
+    let first = (0..count).map(|at| at.min(1)).collect();
+    let labels = vec![Labels::new(in_turn, LABELS), Labels::new(first, 2)];
+    Workload::new(packets).labelled(labels)
+}
+
 /// Measures fresh instances of the cases in turns.
 fn measure(
     cases: [&'static Case; 2],
@@ -107,7 +120,7 @@ fn measure(
     rng: &mut ChaCha8Rng,
 ) -> [Result<Samples, String>; 2] {
     use rand::RngExt;
-    let workload = Workload::new(chunk.packets().collect());
+    let workload = labelled(chunk);
     let setup = Setup {
         seed: rng.random(),
         ..Setup::default().for_packets(workload.len())
@@ -161,6 +174,31 @@ fn is_seen(what: &str, cases: [&'static Case; 2]) {
         "{what} twice costs {:.1} ns more, at least {low:.1}",
         estimate.mean
     );
+}
+
+/// What labels are charged with is what all readings took, to the last digit, whoever's packets
+/// they are; and every packet of every round is somebody's.
+#[test]
+fn labels_add_up_to_the_burst_totals() {
+    const ROUNDS: usize = 5;
+    let chunk = packets(256);
+    let cases = [case("forward"), case("esp/aes-256-gcm@ring")];
+    let mut rng = ChaCha8Rng::seed_from_u64(4);
+    let packets = Shape::hot(256, Setup::default().burst, Caches::default()).packets_per_reading;
+    for samples in measure(cases, &chunk, ROUNDS, &Clock::measure(), &mut rng) {
+        let samples = samples.expect("a result");
+        let halves = samples.send_ns.iter().chain(&samples.receive_ns);
+        let total_ns = halves.sum::<f64>() * packets as f64;
+        assert_eq!(samples.shares.len(), 2);
+        for shares in &samples.shares {
+            let charged_ns: f64 = shares.iter().map(|share| share.ns).sum();
+            assert!((charged_ns - total_ns).abs() < 1e-6 * total_ns);
+            let stamped: u64 = shares.iter().map(|share| share.packets).sum();
+            assert_eq!(stamped, (ROUNDS * packets) as u64);
+        }
+        // Five rounds are less than a walk over 512 packets: the first packet came once.
+        assert_eq!(samples.shares[1][0].packets, 1);
+    }
 }
 
 #[test]

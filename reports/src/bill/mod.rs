@@ -27,7 +27,7 @@ pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use latency::{Latency, PERCENTILES};
 pub use measured::{Measured, Rate, Step};
 pub use origin::provenance;
-pub use payers::{PAYERS, Paying, payers};
+pub use payers::{PAYERS, Paying, most_paying, payers};
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};

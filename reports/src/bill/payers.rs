@@ -10,8 +10,8 @@ use crate::stats::Estimate;
 pub const PAYERS: &str = "A flow is a 5-tuple in both directions, and is named by a keyed hash that is another one in every \
      run; fragments are a flow by addresses and protocol. Bytes are exact. \"leaves as\" counts the packets over \
      the outer MTU, fragments and segments too; the time has no fragmenting in it. The time of a burst is shared out \
-     among its packets by their stamps, so that the rows add up to the bill; it can't be told of fewer than 8 \
-     packets, nor where its interval says so.";
+     among its packets by their stamps, so that the rows add up to the bill, but for what its medians leave out; \
+     it can't be told of fewer than 8 packets.";
 
 /// Fewest packets of a row whose time is told: each has its place in a burst, and of fewer that
 /// place is most of what is seen.
@@ -23,6 +23,8 @@ const FLOW_CHARS: usize = 110;
 pub struct Paying {
     /// Of the group.
     pub temperature: Temperature,
+    /// Its capture.
+    pub capture: String,
     /// Packets of the group.
     pub packets: u64,
     /// Who pays.
@@ -47,12 +49,21 @@ pub fn payers(bill: &Bill<'_>) -> Vec<Paying> {
         }
         let of_group = group.group.payers.iter().map(|payers| Paying {
             temperature: group.group.temperature,
+            capture: group.name.clone(),
             packets: group.group.packets,
             table: table(group, payers),
         });
         tables.extend(of_group);
     }
     tables
+}
+
+/// The tables of the capture that stands for the others: the first of those with most packets.
+pub fn most_paying(tables: &[Paying]) -> Vec<&Paying> {
+    let most = tables.iter().map(|of| of.packets).max();
+    let first = tables.iter().find(|of| Some(of.packets) == most);
+    let of_first = |of: &&Paying| first.is_some_and(|first| first.capture == of.capture);
+    tables.iter().filter(of_first).collect()
 }
 
 fn table(group: &GroupBill<'_>, payers: &Payers) -> Table {
@@ -76,7 +87,7 @@ fn table(group: &GroupBill<'_>, payers: &Payers) -> Table {
     let rows = rows.map(|row| {
         let cost = row.costs.iter().find(|cost| cost.case == payers.case);
         TableRow {
-            label: label(row, many, payers.known),
+            label: label(row, payers, many),
             kind: RowKind::Plain,
             cells: cells(row, cost, all.added_bytes, all.smallest_ns),
         }
@@ -145,12 +156,13 @@ fn all(group: &GroupBill<'_>, payers: &Payers) -> All {
     }
 }
 
-fn label(row: &Payer, many: &str, known: u64) -> String {
-    match (row.kind, &row.name) {
-        (PayerKind::One, Some(name)) => clean(name, FLOW_CHARS),
-        (PayerKind::One, None) => "all".to_owned(),
-        (PayerKind::Rest, _) => format!("{} other {many}", count(row.count.unwrap_or(0))),
-        (PayerKind::Beyond, _) => format!("{many} behind the first {}", count(known)),
+fn label(row: &Payer, payers: &Payers, many: &str) -> String {
+    match (row.kind, &row.name, payers.by) {
+        (PayerKind::One, Some(flow), PayersBy::Flow) => clean(flow, FLOW_CHARS),
+        (PayerKind::One, Some(number), PayersBy::Sa) => format!("SA {}", clean(number, NAME_CHARS)),
+        (PayerKind::One, None, _) => "all".to_owned(),
+        (PayerKind::Rest, ..) => format!("{} other {many}", count(row.count.unwrap_or(0))),
+        (PayerKind::Beyond, ..) => format!("{many} behind the first {}", count(payers.known)),
     }
 }
 

@@ -266,24 +266,25 @@ fn waterfalls(bill: &Bill<'_>, origin: &str) -> Markup {
     }
 }
 
-/// Who pays, capture by capture.
+/// Who pays, capture by capture; one of them stands for the others.
 fn payers(bill: &Bill<'_>, origin: &str) -> Markup {
     let tables = bill::payers(bill);
-    let most = tables.iter().map(|of| of.packets).max();
+    let most: Vec<&str> = bill::most_paying(&tables)
+        .iter()
+        .map(|of| of.capture.as_str())
+        .collect();
     markup! {
         @if !tables.is_empty() {
             section #payers {
                 h2 { "Who pays" }
                 p { (bill::PAYERS) }
                 @for of in &tables {
-                    @if Some(of.packets) == most {
+                    @let table = draw_table(&of.table, &of.table.title);
+                    @if most.contains(&of.capture.as_str()) {
                         h3 { (of.table.title) }
-                        (draw_table(&of.table, &of.table.title))
+                        (table)
                     } @else {
-                        details {
-                            summary { (of.table.title) }
-                            (draw_table(&of.table, &of.table.title))
-                        }
+                        details { summary { (of.table.title) } (table) }
                     }
                 }
                 (draw_origin(origin))

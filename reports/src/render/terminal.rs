@@ -126,16 +126,18 @@ fn waterfalls(out: &mut Page, bill: &Bill<'_>, full: bool) {
     }
 }
 
-/// Who pays: in the capture with most packets, unless everything is shown.
+/// Who pays: in the capture that stands for the others, unless everything is shown.
 fn payers(out: &mut Page, bill: &Bill<'_>, full: bool) {
     let tables = bill::payers(bill);
-    let most = tables.iter().map(|of| of.packets).max();
-    let mut said = false;
-    for of in tables.iter().filter(|of| full || Some(of.packets) == most) {
+    let shown = if full {
+        tables.iter().collect()
+    } else {
+        bill::most_paying(&tables)
+    };
+    for of in &shown {
         out.table(&of.table);
-        said = true;
     }
-    if said {
+    if !shown.is_empty() {
         out.paragraph(bill::PAYERS, "", "");
     }
 }
