@@ -287,7 +287,12 @@ mod tests {
     #[test]
     fn what_comes_when_the_room_is_used_up_is_beyond() {
         let way = &ways()[0];
-        let chunk = Recipe::new(Mix::Size(64), 20, 1).chunk().expect("packets");
+        let recipe = Recipe {
+            flows: 20,
+            in_turn: true,
+            ..Recipe::new(Mix::Size(64), 20, 1)
+        };
+        let chunk = recipe.chunk().expect("packets");
         let packets: Vec<&[u8]> = chunk.packets().collect();
         let mut census = Census {
             told_apart_max: 12,
