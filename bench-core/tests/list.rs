@@ -57,7 +57,7 @@ fn a_step_is_one_stage_of_a_case_above_it() {
             case.id
         );
         assert!(case.kind != Kind::Yardstick && below.kind != Kind::Yardstick);
-        let more = usize::from(case.step == "second gateway") as u8;
+        let more = u8::from(["second gateway", "appliance"].contains(&case.step));
         assert_eq!(case.hops, below.hops + more, "{}", case.id);
     }
     let steps = |kind| cases().filter(move |case| case.step_of.is_some() && case.kind == kind);
@@ -81,8 +81,8 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     }
     // A framing, and the one cipher by three libraries.
     assert_eq!(of("wireguard").count(), 1 + 3);
-    // Four numbers of rules, each with first packets; three of routes; time-out, full table.
-    assert_eq!(of("forward").count(), 4 * 2 + 3 + 2);
+    // Four numbers of rules, each with first packets; three of routes; time-out, full table; appliance.
+    assert_eq!(of("forward").count(), 4 * 2 + 3 + 2 + 1);
     assert_eq!(of("openvpn-udp").count(), 1 + 6);
     for path in ["openvpn-udp", "openvpn-tcp"] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");

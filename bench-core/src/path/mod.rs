@@ -1,5 +1,6 @@
 //! Ways for packets to leave a gateway and to be taken in by the other, and the list of them.
 
+mod appliance;
 pub mod bare;
 mod cases;
 mod controls;

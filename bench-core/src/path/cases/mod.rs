@@ -21,7 +21,7 @@ use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
 use super::parse::Parse;
 use super::underlay::Family;
-use super::{PacketPath, Setup, controls, dtls, openvpn, sstp, vxlan, wireguard};
+use super::{PacketPath, Setup, appliance, controls, dtls, openvpn, sstp, vxlan, wireguard};
 use crate::cipher::KeyLength;
 
 /// Whether a case is part of what a tunnel costs.
@@ -159,6 +159,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let mut cases = FORWARDS.to_vec();
     cases.extend(vxlan::CASES);
     cases.extend(controls::CASES);
+    cases.push(appliance::CASE);
     cases.extend(esp::cases());
     cases.extend(wireguard::CASES);
     cases.extend(openvpn::cases());
