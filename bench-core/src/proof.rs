@@ -2,7 +2,7 @@
 //! reference, every drop with its reason. A case that fails it has no result.
 
 use crate::fate::{DropCounts, Fate, Reason};
-use crate::frame::Arena;
+use crate::frame::{Arena, Frame};
 use crate::path::{Case, Setup};
 use crate::workload::Workload;
 
@@ -143,6 +143,94 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
         return Err(Disproof::Forged);
     }
     Ok(proof)
+}
+
+/// Opens the far gateway of a case afresh and walks over a workload of packets that others sealed
+/// ([`Workload::of_arrivals`]) once.
+pub fn prove_received(
+    case: &Case,
+    setup: &Setup,
+    workload: &Workload<'_>,
+) -> Result<Proof, Disproof> {
+    let whole = 0..workload.len();
+    let inbox = workload.inbox(std::slice::from_ref(&whole));
+    let mut path = case.receiver(setup, inbox)?;
+    path.rewind(0);
+    let burst = setup.burst.max(1);
+    let mut arena = Arena::new(burst, 0, workload.longest(), 0);
+    let mut frames = arena.frames();
+    let mut proof = Proof::default();
+    let form = |at: usize| match case.library {
+        Some(_) => workload.sealed(at),
+        None => workload.packet(at),
+    };
+    for start in (0..workload.len()).step_by(burst) {
+        let positions = start..workload.len().min(start + burst);
+        let frames = &mut frames[..positions.len()];
+        for (frame, at) in frames.iter_mut().zip(positions.clone()) {
+            if !frame.load(form(at)) {
+                return Err(Disproof::DoesNotFit(at as u64));
+            }
+        }
+        path.receive(frames);
+        for (frame, at) in frames.iter().zip(positions) {
+            proof.wire_bytes += form(at).len() as u64;
+            proof.receive(frame, case.hops / 2, workload, at)?;
+        }
+    }
+    if case.opener.is_some() && forgery_is_received(case, setup, workload)? {
+        return Err(Disproof::Forged);
+    }
+    Ok(proof)
+}
+
+impl Proof {
+    /// Counts what a far gateway alone made of a packet.
+    fn receive(
+        &mut self,
+        frame: &Frame<'_>,
+        hops: u8,
+        workload: &Workload<'_>,
+        at: usize,
+    ) -> Result<(), Disproof> {
+        let inner_bytes = workload.packet(at).len() as u64;
+        self.packets += 1;
+        self.inner_bytes += inner_bytes;
+        self.sent_packets += 1;
+        self.sent_inner_bytes += inner_bytes;
+        self.wire_packets += 1;
+        self.carried.push(frame.is_carried());
+        let packet = at as u64;
+        match frame.fate {
+            Fate::Dropped(reason) if reason.is_forwarding() => self.drops.add(reason),
+            Fate::Dropped(reason) => return Err(Disproof::Lost { packet, reason }),
+            Fate::Carried if frame.bytes() == workload.expected(hops, at) => self.verified += 1,
+            Fate::Carried => return Err(Disproof::Different(packet)),
+        }
+        Ok(())
+    }
+}
+
+/// True where the first packet, changed at its end, is taken.
+fn forgery_is_received(
+    case: &Case,
+    setup: &Setup,
+    workload: &Workload<'_>,
+) -> Result<bool, Disproof> {
+    let inbox = workload.inbox(&[]);
+    let mut path = case.receiver(setup, inbox)?;
+    let mut arena = Arena::new(1, 0, workload.longest(), 0);
+    let mut frames = arena.frames();
+    if workload.is_empty() {
+        return Ok(false);
+    }
+    frames[0].load(workload.sealed(0));
+    let bytes = frames[0].bytes_mut();
+    if let Some(last) = bytes.last_mut() {
+        *last ^= 1;
+    }
+    path.receive(&mut frames);
+    Ok(frames[0].is_carried())
 }
 
 /// True where the end of the packet stands in what was sent, wherever: its last octets are

@@ -7,7 +7,12 @@
 //! comparing are outside the clock; so are keys, tables and memory, which belong to
 //! [`Lane::open`]. Of two visits to the same packets the faster one counts, for every case
 //! alike: what else runs only ever adds time. How often the two disagree is counted.
+//!
+//! Packets that others sealed are not sent: a visit loads them as they arrived, and only receives.
+//! Before every reading the receiver is made what it was when the first of its packets came
+//! ([`PacketPath::rewind`]), outside the clock too.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rand::seq::SliceRandom;
@@ -31,6 +36,8 @@ pub struct Lane {
     path: Box<dyn PacketPath>,
     /// Only the totals count: a twin of another lane, for the null gate.
     twin: bool,
+    /// Which of a packet's forms it takes, where it has no sender.
+    arrives: Option<Form>,
     samples: Samples,
     /// Why the lane has no result.
     failed: Option<String>,
@@ -64,6 +71,15 @@ pub struct Samples {
     pub shares: Vec<Vec<Share>>,
 }
 
+/// The form in which a packet arrives at a gateway alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As others sealed it.
+    Sealed,
+    /// What is inside.
+    Plain,
+}
+
 /// Which half of a path is walked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Half {
@@ -78,9 +94,47 @@ impl Lane {
             case,
             path: case.open(setup)?,
             twin,
+            arrives: None,
             samples: Samples::default(),
             failed: None,
         })
+    }
+
+    /// Opens the far gateway of a case alone, for packets that arrive.
+    pub fn open_received(
+        case: &'static Case,
+        setup: &Setup,
+        twin: bool,
+        workload: &Workload<'_>,
+        shape: Shape,
+    ) -> Result<Self, CaseError> {
+        let readings = workload.readings(shape);
+        let path = case.receiver(setup, workload.inbox(&readings))?;
+        let is_plain = case.library.is_none();
+        Ok(Self {
+            case,
+            path,
+            twin,
+            arrives: Some(if is_plain { Form::Plain } else { Form::Sealed }),
+            samples: Samples::default(),
+            failed: None,
+        })
+    }
+
+    /// Gateways between what is loaded and what comes out.
+    fn hops(&self) -> u8 {
+        match self.arrives {
+            None => self.case.hops,
+            Some(_) => self.case.hops / 2,
+        }
+    }
+
+    /// The halves of a path that are timed.
+    fn halves(&self) -> &'static [Half] {
+        match self.arrives {
+            None => &[Half::Send, Half::Receive],
+            Some(_) => &[Half::Receive],
+        }
     }
 
     /// What was measured, or why there is nothing.
@@ -156,7 +210,8 @@ pub fn measure(
     order_rng: &mut ChaCha8Rng,
 ) -> Vec<Anchor> {
     let shape = plan.shape;
-    let stretches = shape.readings_per_walk(workload.len()).max(1);
+    let readings = workload.readings(shape);
+    let stretches = readings.len();
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
     let mut arena = arena(&cases, workload, shape.arena_packets());
     let mut desk = Desk {
@@ -168,6 +223,7 @@ pub fn measure(
             shape.arena_packets()
         }),
         workload,
+        readings,
         shape,
         clock,
     };
@@ -180,7 +236,7 @@ pub fn measure(
         let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
         anchors.extend(Anchor::read(clock));
         order.shuffle(order_rng);
-        measure_round(lanes, &mut desk, first, stretches, &order);
+        measure_round(lanes, &mut desk, first, &order);
     }
     anchors.extend(Anchor::read(clock));
     anchors
@@ -188,13 +244,7 @@ pub fn measure(
 
 /// One round: a walk to get used to the packets (flows established, caches as the temperature
 /// says), a visit in order, one in reverse, and one with stamps.
-fn measure_round(
-    lanes: &mut [Lane],
-    desk: &mut Desk<'_, '_>,
-    first: usize,
-    stretches: usize,
-    order: &[usize],
-) {
+fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, first: usize, order: &[usize]) {
     let readings = desk.shape.readings_per_fill;
     let mut totals: Vec<[Visit; 2]> = lanes.iter().map(|_| Default::default()).collect();
     for &lane in order {
@@ -208,7 +258,7 @@ fn measure_round(
         let stamped = (!lane.twin).then(|| desk.visit_stamped(lane, first));
         let [one, two] = &totals[at];
         for reading in 0..readings {
-            let stretch = ((first + reading) % stretches) as u32;
+            let stretch = desk.stretch(first, reading) as u32;
             lane.samples.stretch.push(stretch);
             for half in [Half::Send, Half::Receive] {
                 let total_ns = desk.take(lane, half, reading, one, two, stamped.as_ref());
@@ -233,28 +283,56 @@ struct Visit {
     receive: Vec<u64>,
 }
 
+impl Visit {
+    fn of(&mut self, half: Half) -> &mut Vec<u64> {
+        match half {
+            Half::Send => &mut self.send,
+            Half::Receive => &mut self.receive,
+        }
+    }
+}
+
 /// What all lanes work on, in turns.
 struct Desk<'w, 'a> {
     frames: Vec<Frame<'a>>,
     stamps: Vec<u64>,
     spans: Spans,
     workload: &'w Workload<'w>,
+    /// The packets of each stretch.
+    readings: Vec<Range<usize>>,
     shape: Shape,
     clock: &'w Clock,
 }
 
 impl Desk<'_, '_> {
-    /// Position in the workload of a frame of the arena: the walk wraps between stretches, so
-    /// that a stretch is always the same packets.
-    fn position(&self, first_stretch: usize, at: usize) -> usize {
-        let packets = self.shape.packets_per_reading;
-        let stretches = self.shape.readings_per_walk(self.workload.len()).max(1);
-        ((first_stretch + at / packets) % stretches) * packets + at % packets
+    /// The stretch of a reading: the walk wraps between stretches, so that a stretch is always
+    /// the same packets.
+    fn stretch(&self, first_stretch: usize, reading: usize) -> usize {
+        (first_stretch + reading) % self.readings.len().max(1)
     }
 
-    fn fill(&mut self, first_stretch: usize) {
+    /// The stretches of a fill.
+    fn stretches(&self, first_stretch: usize) -> Vec<usize> {
+        let readings = 0..self.shape.readings_per_fill;
+        readings
+            .map(|reading| self.stretch(first_stretch, reading))
+            .collect()
+    }
+
+    /// Position in the workload of a frame of the arena.
+    fn position(&self, first_stretch: usize, at: usize) -> usize {
+        let packets = self.shape.packets_per_reading;
+        let stretch = self.stretch(first_stretch, at / packets);
+        self.readings.get(stretch).map_or(0, |range| range.start) + at % packets
+    }
+
+    fn fill(&mut self, lane: &Lane, first_stretch: usize) {
         for at in 0..self.frames.len() {
-            let packet = self.workload.packet(self.position(first_stretch, at));
+            let position = self.position(first_stretch, at);
+            let packet = match lane.arrives {
+                Some(Form::Sealed) => self.workload.sealed(position),
+                Some(Form::Plain) | None => self.workload.packet(position),
+            };
             self.frames[at].load(packet);
         }
     }
@@ -264,17 +342,19 @@ impl Desk<'_, '_> {
     /// the frames read once more, since copying brought in the packets that they are copies of.
     fn prepare(&mut self, lane: &mut Lane, first_stretch: usize) {
         if self.shape.readings_per_fill == 1 {
-            self.fill(first_stretch + 1);
+            self.fill(lane, first_stretch + 1);
             let burst = self.shape.burst.min(self.frames.len());
-            lane.walk(Half::Send, &mut self.frames[..burst]);
-            lane.walk(Half::Receive, &mut self.frames[..burst]);
-            self.fill(first_stretch);
+            lane.path.rewind(self.stretch(first_stretch, 1));
+            for half in lane.halves() {
+                lane.walk(*half, &mut self.frames[..burst]);
+            }
+            self.fill(lane, first_stretch);
             for frame in &self.frames {
                 let lines = frame.bytes().chunks(LINE_BYTES);
                 std::hint::black_box(lines.fold(0, |sum, line| sum ^ line[0]));
             }
         } else {
-            self.fill(first_stretch);
+            self.fill(lane, first_stretch);
         }
     }
 
@@ -285,16 +365,15 @@ impl Desk<'_, '_> {
             packets_per_reading,
             ..
         } = self.shape;
-        let mut walk = |half| {
+        let mut visit = Visit::default();
+        for half in lane.halves() {
+            let stretches = self.stretches(first_stretch);
             let readings = self.frames.chunks_mut(packets_per_reading);
-            readings
-                .map(|frames| lane.timed(half, frames, burst))
-                .collect()
-        };
-        let visit = Visit {
-            send: walk(Half::Send),
-            receive: walk(Half::Receive),
-        };
+            for (frames, stretch) in readings.zip(stretches) {
+                lane.path.rewind(stretch);
+                visit.of(*half).push(lane.timed(*half, frames, burst));
+            }
+        }
         self.compare(lane, first_stretch);
         visit
     }
@@ -302,20 +381,23 @@ impl Desk<'_, '_> {
     fn visit_stamped(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
         self.prepare(lane, first_stretch);
         let mut visit = Visit::default();
-        for half in [Half::Send, Half::Receive] {
+        for half in lane.halves() {
+            let stretches = self.stretches(first_stretch);
             let readings = self.frames.chunks_mut(self.shape.packets_per_reading);
-            for (reading, frames) in readings.enumerate() {
-                lane.stamped(half, frames, &mut self.stamps);
-                let (latency, totals) = match half {
-                    Half::Send => (&mut lane.samples.send_latency, &mut visit.send),
-                    Half::Receive => (&mut lane.samples.receive_latency, &mut visit.receive),
+            for (reading, (frames, stretch)) in readings.zip(stretches).enumerate() {
+                lane.path.rewind(stretch);
+                lane.stamped(*half, frames, &mut self.stamps);
+                let latency = match half {
+                    Half::Send => &mut lane.samples.send_latency,
+                    Half::Receive => &mut lane.samples.receive_latency,
                 };
                 for pair in self.stamps.windows(2) {
                     latency.record(self.clock.ns(pair[1].saturating_sub(pair[0])));
                 }
-                self.spans.keep(half as usize, reading, &self.stamps);
+                self.spans.keep(*half as usize, reading, &self.stamps);
                 let ends = self.stamps.first().zip(self.stamps.last());
-                totals.push(ends.map_or(0, |(start, end)| end.saturating_sub(*start)));
+                let total = ends.map_or(0, |(start, end)| end.saturating_sub(*start));
+                visit.of(*half).push(total);
             }
         }
         self.compare(lane, first_stretch);
@@ -327,7 +409,7 @@ impl Desk<'_, '_> {
         let wrong = self.frames.iter().enumerate().find(|(at, frame)| {
             let right = self
                 .workload
-                .expected(lane.case.hops, self.position(first_stretch, *at));
+                .expected(lane.hops(), self.position(first_stretch, *at));
             !frame.is_carried() || frame.bytes() != right
         });
         if let (Some((at, frame)), None) = (wrong, &lane.failed) {
@@ -384,6 +466,11 @@ impl Desk<'_, '_> {
         two: &Visit,
         stamped: Option<&Visit>,
     ) -> f64 {
+        if !lane.halves().contains(&half) {
+            // Nobody sends: that takes no time.
+            lane.samples.send_ns.push(0.0);
+            return 0.0;
+        }
         let pick = |visit: &Visit| {
             let ticks = match half {
                 Half::Send => &visit.send,

@@ -48,6 +48,13 @@ impl ReplayWindow {
         }
     }
 
+    /// Becomes what another window of the same size is.
+    pub fn restore(&mut self, other: &Self) {
+        debug_assert_eq!(self.size, other.size);
+        self.highest = other.highest;
+        self.words.copy_from_slice(&other.words);
+    }
+
     /// The 64-bit number whose lower half is `low` and that is nearest to the window: in it, or
     /// else to its right (RFC 4303, appendix A2.2). `None` where it would lie before 0.
     #[inline(always)]

@@ -1,11 +1,14 @@
 //! The packets that cases under comparison carry, what must come out of them, and how they are
 //! laid out in memory and time.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use crate::frame::LINE_BYTES;
 use crate::net::flow_table::FlowRoom;
-use crate::path::reference;
+use crate::path::esp::Framing;
+use crate::path::received::{Arrival, Inbox};
+use crate::path::{GivenSa, reference};
 use crate::wire;
 
 /// Most routers that any case has on its way.
@@ -68,9 +71,73 @@ pub struct Workload<'c> {
     inner_bytes: u64,
     /// What comes out, by the number of routers on the way; made when first asked for.
     forwarded: [OnceLock<Forwarded>; HOPS_MAX as usize],
+    /// As which the packets arrive, where nobody here sends them.
+    sealed: Option<Sealed<'c>>,
+}
+
+/// The tunnel that packets arrive by.
+struct Sealed<'c> {
+    framing: Framing,
+    sas: &'c [GivenSa],
+    arrivals: Vec<&'c Arrival>,
 }
 
 impl<'c> Workload<'c> {
+    /// A workload of what was inside these packets, which arrive sealed, in this order.
+    pub fn of_arrivals(framing: Framing, sas: &'c [GivenSa], arrivals: &[&'c Arrival]) -> Self {
+        let inner = arrivals.iter().map(|arrival| arrival.inner.as_slice());
+        let of_sealed = arrivals.iter().map(|arrival| arrival.sealed.len());
+        let longest = of_sealed.max().unwrap_or(0);
+        Self {
+            longest,
+            sealed: Some(Sealed {
+                framing,
+                sas,
+                arrivals: arrivals.to_owned(),
+            }),
+            ..Self::new(inner.collect())
+        }
+    }
+
+    /// What a far gateway is made for, of readings as in [`Self::readings`]; `None` where the
+    /// packets are sent here.
+    pub fn inbox<'a>(&'a self, readings: &'a [Range<usize>]) -> Option<Inbox<'a>> {
+        let sealed = self.sealed.as_ref()?;
+        Some(Inbox {
+            framing: sealed.framing,
+            sas: sealed.sas,
+            arrivals: &sealed.arrivals,
+            readings,
+        })
+    }
+
+    /// True where the packets arrive sealed and are not sent here.
+    pub fn arrives(&self) -> bool {
+        self.sealed.is_some()
+    }
+
+    /// As what the packet at a position arrives; empty where it is sent here.
+    pub fn sealed(&self, position: usize) -> &'c [u8] {
+        let arrivals = self.sealed.as_ref().map(|sealed| &sealed.arrivals);
+        let at = position.checked_rem(self.packets.len());
+        at.and_then(|at| arrivals?.get(at))
+            .map_or(&[], |arrival| &arrival.sealed)
+    }
+
+    /// The packets of each reading of one walk. The last reading of packets that are sent here
+    /// runs on into the beginning; that of packets that arrive begins earlier instead, since a
+    /// receiver would refuse them out of their order.
+    pub fn readings(&self, shape: Shape) -> Vec<Range<usize>> {
+        let packets = shape.packets_per_reading;
+        let starts = (0..shape.readings_per_walk(self.len()).max(1)).map(|at| at * packets);
+        let latest = match &self.sealed {
+            Some(_) => self.len().saturating_sub(packets),
+            None => usize::MAX,
+        };
+        let range = |start: usize| start.min(latest)..start.min(latest) + packets;
+        starts.map(range).collect()
+    }
+
     /// A workload of these packets, in this order.
     pub fn new(packets: Vec<&'c [u8]>) -> Self {
         let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
@@ -81,6 +148,7 @@ impl<'c> Workload<'c> {
             longest,
             inner_bytes,
             forwarded: Default::default(),
+            sealed: None,
         }
     }
 
@@ -110,7 +178,7 @@ impl<'c> Workload<'c> {
         self.packets.is_empty()
     }
 
-    /// Bytes of the longest packet.
+    /// Bytes of the longest packet, as it is sent or arrives.
     pub fn longest(&self) -> usize {
         self.longest
     }
@@ -176,9 +244,20 @@ impl<'c> Workload<'c> {
     /// The same without the packets for which `keep` is false.
     #[must_use]
     pub fn filtered(&self, keep: &[bool]) -> Self {
-        let kept = self.packets.iter().zip(keep).filter(|(_, keep)| **keep);
+        fn kept<T: Copy>(of: &[T], keep: &[bool]) -> Vec<T> {
+            let kept = of.iter().zip(keep).filter(|(_, keep)| **keep);
+            kept.map(|(packet, _)| *packet).collect()
+        }
         let labels = self.labels.iter().map(|labels| labels.filtered(keep));
-        Self::new(kept.map(|(packet, _)| *packet).collect()).labelled(labels.collect())
+        let filtered = match &self.sealed {
+            Some(Sealed {
+                framing,
+                sas,
+                arrivals,
+            }) => Self::of_arrivals(*framing, sas, &kept(arrivals, keep)),
+            None => Self::new(kept(&self.packets, keep)),
+        };
+        filtered.labelled(labels.collect())
     }
 }
 
@@ -258,6 +337,17 @@ impl Shape {
         let readings = packets.div_ceil(self.packets_per_reading);
         Self {
             readings_per_fill: self.readings_per_fill.max(readings),
+            ..self
+        }
+    }
+
+    /// The same for so many packets that arrive: each at most once between two readings.
+    #[must_use]
+    pub fn within(self, packets: usize) -> Self {
+        let packets_per_reading = self.packets_per_reading.clamp(1, packets.max(1));
+        Self {
+            burst: self.burst.min(packets_per_reading),
+            packets_per_reading,
             ..self
         }
     }

@@ -12,10 +12,12 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
+use std::sync::Arc;
 
 use packets::{A, A6, B, B6, fix_checksum, ip4, ip6, ports, udp4, udp6};
 use tunneltax_core::frame::{Arena, Frame};
-use tunneltax_core::path::{Case, Setup, cases};
+use tunneltax_core::path::received::{Arrival, Inbox};
+use tunneltax_core::path::{Case, GivenSa, Setup, cases, find, keys};
 
 thread_local! {
     // Without a destructor and constant from the start: looking at it allocates nothing.
@@ -311,5 +313,72 @@ fn no_case_allocates_that_does_not_say_so() {
         assert_eq!(calls == none, !case.allocates, "{} {calls:?}", case.id);
         assert!(carried > 100, "{}", case.id);
         assert!(dropped > 10, "{}", case.id);
+    }
+}
+
+/// Packets of a case as they arrive at a gateway that has only the keys.
+fn arrivals(case: &Case, sa: &GivenSa) -> Vec<Arrival> {
+    let setup = Setup {
+        sa: Some(Arc::new(sa.clone())),
+        ..Setup::default()
+    };
+    let mut near = case.open(&setup).unwrap();
+    let mut opener = case.opener.unwrap()(case, &setup, sa).unwrap();
+    let mut arena = Arena::new(1, case.overhead.front, 1500, case.overhead.tailroom());
+    let mut frames = arena.frames();
+    let mut arrivals = Vec::new();
+    for packet in traffic(0) {
+        frames[0].load(&packet);
+        near.send(&mut frames);
+        if frames[0].is_carried() {
+            let sealed = frames[0].bytes().to_vec();
+            let sequence = opener.open(&mut frames[0]).expect("taken");
+            arrivals.push(Arrival {
+                sealed,
+                inner: frames[0].bytes().to_vec(),
+                sa: 0,
+                sequence,
+            });
+        }
+    }
+    arrivals
+}
+
+#[test]
+fn no_far_gateway_alone_allocates() {
+    for case in cases().filter(|case| case.opener.is_some()) {
+        let setup = Setup::default();
+        let tunnel = case.tunnel(&setup).unwrap();
+        let key_bytes = tunnel.key.len() + tunnel.integrity_key.len();
+        let sas = [GivenSa {
+            keys: keys(&setup, key_bytes),
+            received: 0,
+        }];
+        let arrivals = arrivals(case, &sas[0]);
+        let arrivals: Vec<&Arrival> = arrivals.iter().collect();
+        let readings = [0..arrivals.len()];
+        let inbox = Inbox {
+            framing: case.framing,
+            sas: &sas,
+            arrivals: &arrivals,
+            readings: &readings,
+        };
+        let mut arena = Arena::new(arrivals.len(), 0, 1600, 0);
+        let mut burst = arena.frames();
+        let bare = format!("bare/{}", case.id.split_once('/').unwrap().1);
+        for case in [case, find(&bare).unwrap()] {
+            let mut far = case.receiver(&setup, Some(inbox)).unwrap();
+            for _ in 0..2 {
+                for (frame, arrival) in burst.iter_mut().zip(&arrivals) {
+                    assert!(frame.load(&arrival.sealed));
+                }
+                far.rewind(0);
+                let before = calls();
+                far.receive(&mut burst);
+                assert_eq!(calls(), before, "{}", case.id);
+                let carried = burst.iter().filter(|frame| frame.is_carried()).count();
+                assert!(carried > 30, "{}: {carried}", case.id);
+            }
+        }
     }
 }

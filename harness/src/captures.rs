@@ -14,7 +14,6 @@ use tunneltax_reports::record;
 use crate::failure::Failure;
 use crate::host;
 use crate::payers::{Census, Ranking, Way};
-use crate::sample::Sample;
 use crate::sides::{SideCount, Sides};
 
 /// What is said where Ctrl-C came before the first group was finished.
@@ -323,12 +322,22 @@ pub fn each_chunk(
     Ok(*reader.tally())
 }
 
+/// What of a capture is replayed.
+pub struct Kept {
+    /// Packets.
+    pub packets: u64,
+    /// IP bytes of them.
+    pub bytes: u64,
+    /// Packets that there was no reason to leave out but time.
+    pub of: u64,
+}
+
 /// The capture as the record has it.
 pub fn to_record(
     survey: &Survey,
     tally: &Tally,
     side_count: &SideCount<'_>,
-    sample: &Sample,
+    kept: &Kept,
 ) -> record::Capture {
     let mut left_out: BTreeMap<String, u64> = tally
         .left_out
@@ -336,11 +345,10 @@ pub fn to_record(
         .map(|(r, n)| (r.name().to_owned(), n))
         .collect();
     let [other, neither] = side_count.left_out();
-    let by_plan = tally.frames_replayed - other - neither - sample.kept();
     let by_us = [
         (record::OTHER_SIDE, other),
         (record::NEITHER_SIDE, neither),
-        (record::LEFT_BY_PLAN, by_plan),
+        (record::LEFT_BY_PLAN, kept.of.saturating_sub(kept.packets)),
     ];
     let by_us = by_us.into_iter().filter(|(_, count)| *count > 0);
     left_out.extend(by_us.map(|(reason, count)| (reason.to_owned(), count)));
@@ -351,10 +359,10 @@ pub fn to_record(
         frames_read: tally.frames_read,
         super_frames: tally.super_frames,
         segments: tally.segments,
-        frames_replayed: sample.kept(),
+        frames_replayed: kept.packets,
         left_out,
         truncated: tally.truncated,
-        inner_bytes: sample.kept_bytes(),
+        inner_bytes: kept.bytes,
         sides: side_count.to_record(),
     }
 }

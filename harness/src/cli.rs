@@ -27,6 +27,8 @@ Files in --out (default target/tunneltax):
   report.html   one self-contained page
   report.md     the same for a terminal or a pull request";
 
+/// Least and most bytes of a packet that enters a gateway.
+pub const MTU: (i64, i64) = (68, 9216);
 /// Least and most packets of an anti-replay window.
 pub const REPLAY_WINDOW: (i64, i64) = (32, 4096);
 /// Least and most packets handed to a path in one call.
@@ -159,6 +161,16 @@ pub struct RunArguments {
     /// .toml file. The bundled captures if left out
     #[arg(value_name = "FILE|SCENARIO")]
     pub files: Vec<PathBuf>,
+    /// Measure the far gateway alone, on ESP that others sealed: it takes in the packets of the SAs
+    /// that FILE names, again and again. What FILE holds, `verify --help` says. Cases are those
+    /// that open them, `forward` of what was inside, and the cipher alone
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "files",
+        conflicts_with_all = ["mtu", "sizes", "waterfall", "flows", "near", "show_addresses"]
+    )]
+    pub esp_keys: Option<PathBuf>,
     /// Options.
     #[command(flatten)]
     pub options: RunOptions,
@@ -171,7 +183,7 @@ pub struct Selection {
     #[arg(long = "case", value_name = "GLOB")]
     pub cases: Vec<String>,
     /// Longest IP packet that enters the near gateway, bytes; longer TCP packets of a capture are cut
-    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(68..=9216))]
+    #[arg(long, value_name = "BYTES", default_value_t = 1500, value_parser = clap::value_parser!(u16).range(MTU.0..=MTU.1))]
     pub mtu: u16,
     /// Packets replayed of each capture; the rest is counted as left out
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -7,6 +7,7 @@ mod cli;
 mod cmd;
 mod cpu;
 pub mod esp_keys;
+mod esp_packets;
 pub mod failure;
 mod host;
 mod inner_sizes;
@@ -21,6 +22,7 @@ mod payers;
 mod pcap_file;
 mod plan;
 mod progress;
+mod received;
 mod sample;
 pub mod scenario;
 mod schedule;
@@ -47,6 +49,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
     match cli.verb {
         None => cmd::run::run(&RunArguments {
             files: Vec::new(),
+            esp_keys: None,
             options: cli.run,
         }),
         Some(Verb::Run(arguments)) => cmd::run::run(&arguments),

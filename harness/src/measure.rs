@@ -25,9 +25,9 @@ use crate::payers::Ranking;
 use crate::scenario::Refuted;
 
 /// The case that stands for all tunnels in the null gate: the pinned default library.
-const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
+pub const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
 /// The case that stands for the ground in the null gate.
-const GROUND_TWIN: &str = "forward";
+pub const GROUND_TWIN: &str = "forward";
 
 /// Fewest instances under a deadline.
 pub const INSTANCES_MIN: u32 = 5;
@@ -44,14 +44,16 @@ pub struct Bench<'a> {
     pub clock: &'a Clock,
     /// Ends the run early.
     pub stop: &'a AtomicBool,
+    /// The case that stands for all tunnels in the null gate, where it is among them.
+    pub tunnel_twin: &'static str,
 }
 
 impl Bench<'_> {
     /// Lanes of a group: the cases and the twins of the null gate.
     pub fn lanes(&self) -> usize {
-        let twins = [GROUND_TWIN, TUNNEL_TWIN]
-            .iter()
-            .filter(|id| self.cases.iter().any(|case| case.id == **id));
+        let twins = [GROUND_TWIN, self.tunnel_twin]
+            .into_iter()
+            .filter(|id| self.cases.iter().any(|case| case.id == *id));
         self.cases.len() + twins.count().max(1)
     }
 }
@@ -122,7 +124,8 @@ impl<'a> GroupInMaking<'a> {
                 lane
             })
             .collect();
-        for twin in [GROUND_TWIN, TUNNEL_TWIN].into_iter().filter_map(position) {
+        let twins = [GROUND_TWIN, bench.tunnel_twin];
+        for twin in twins.into_iter().filter_map(position) {
             lanes.push(LaneSum::new(bench.cases[twin], Some(twin), vec![twin]));
         }
         if lanes.len() == bench.cases.len() && !lanes.is_empty() {
@@ -142,20 +145,29 @@ impl<'a> GroupInMaking<'a> {
         }
     }
 
+    /// A chunk's worth of packets, each with who pays for it.
+    pub fn labelled<'p>(&self, packets: Vec<&'p [u8]>) -> Workload<'p> {
+        self.payers.labelled(packets)
+    }
+
     /// Measures one chunk's worth of packets: proves every case on all of them, then times the
     /// packets that every case carries. A chunk that is interrupted behind others leaves no
     /// trace; of a first one the instances that were finished count.
     pub fn add(
         &mut self,
-        packets: Vec<&[u8]>,
+        all: &Workload<'_>,
         shape: Shape,
         portion: Portion,
         rng: &mut ChaCha8Rng,
     ) {
         let before = self.instances.map(|_| self.lanes.clone());
-        let all = self.payers.labelled(packets);
-        let carried = self.prove(&all);
+        let carried = self.prove(all);
         let timed = all.filtered(&carried);
+        let shape = if timed.arrives() {
+            shape.within(timed.len())
+        } else {
+            shape
+        };
         let finished = self.measure_instances(&timed, shape, portion, rng);
         if let (true, Some(lanes)) = (self.stopped(), before) {
             self.lanes = lanes;
@@ -216,7 +228,11 @@ impl<'a> GroupInMaking<'a> {
             .iter_mut()
             .filter(|l| l.twin_of.is_none() && l.failed.is_none())
         {
-            let proven = proof::prove(lane.case, &setup, all);
+            let proven = if all.arrives() {
+                proof::prove_received(lane.case, &setup, all)
+            } else {
+                proof::prove(lane.case, &setup, all)
+            };
             match proven {
                 Ok(proof) => {
                     for (all, one) in carried.iter_mut().zip(&proof.carried) {
@@ -255,7 +271,13 @@ impl<'a> GroupInMaking<'a> {
             if lane.failed.is_some() {
                 continue;
             }
-            match Lane::open(lane.case, &setup, lane.twin_of.is_some()) {
+            let is_twin = lane.twin_of.is_some();
+            let fresh = if timed.arrives() {
+                Lane::open_received(lane.case, &setup, is_twin, timed, shape)
+            } else {
+                Lane::open(lane.case, &setup, is_twin)
+            };
+            match fresh {
                 Ok(fresh) => {
                     opened.push(fresh);
                     of.push(at);

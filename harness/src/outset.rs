@@ -81,7 +81,8 @@ fn command(typed: impl Iterator<Item = String>, show_addresses: bool) -> Vec<Str
     without.collect()
 }
 
-fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
+/// A case without figures.
+pub fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
     let sizes = mixes.iter().filter_map(|mix| match mix {
         Mix::Size(bytes) => Some(u32::from(*bytes)),
         _ => None,

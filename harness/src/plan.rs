@@ -68,6 +68,16 @@ impl Cost {
         })
     }
 
+    /// Of receiving alone: a half of it.
+    #[must_use]
+    pub fn of_one_half(self) -> Self {
+        Self {
+            packet_ns: self.packet_ns / 2.0,
+            byte_ns: self.byte_ns / 2.0,
+            ..self
+        }
+    }
+
     /// Seconds for so many packets of a mean size, one visit.
     fn visit_seconds(&self, packets: usize, mean_bytes: f64) -> f64 {
         packets as f64 * (self.packet_ns + mean_bytes * self.byte_ns) * 1e-9

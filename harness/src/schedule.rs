@@ -22,7 +22,7 @@ const CAPTURES_SHARE_MIN: f64 = 0.1;
 /// How much longer than asked a plan may be without a word.
 const LONGER: f64 = 1.2;
 /// Packets of a capture that are replayed however short the time is: fewer would not be it.
-const CAPTURE_PACKETS_MIN: u64 = 256;
+pub const CAPTURE_PACKETS_MIN: u64 = 256;
 /// Where there is no time for all packets of a capture, at least this part of those planned.
 const KEPT_MIN: f64 = 0.25;
 /// Size for which layouts are planned: the longest packet of most captures.

@@ -245,6 +245,9 @@ pub enum WorkloadKind {
     /// The packets of one size class of a capture but for fragments, grouped into bursts of
     /// their own.
     Class,
+    /// What others sealed, of a capture, in its own order; nothing is sent, and only the far
+    /// gateway is timed.
+    Received,
 }
 
 /// Where the packets were when the clock started.

@@ -129,7 +129,7 @@ fn look<C: Cipher>(
 
 /// Takes away what was added.
 #[inline(always)]
-fn unpad(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
+pub(super) fn unpad(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
     let (start, end) = (job.text_start as usize, job.icv_start as usize);
     let Some(&[.., padding, _]) = frame.bytes().get(start..end) else {
         return Err(Reason::Truncated);

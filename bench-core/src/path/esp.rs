@@ -76,7 +76,7 @@ impl Framing {
     };
 
     /// Size of the receiver's anti-replay window; 0 where it keeps none.
-    const fn window(self, setup: &Setup) -> u32 {
+    pub(super) const fn window(self, setup: &Setup) -> u32 {
         if self.anti_replay {
             setup.replay_window
         } else {
@@ -369,7 +369,7 @@ pub(super) struct Arrived {
     /// Which SA it is for.
     pub(super) spi: u32,
     /// The part of the sequence number that is sent.
-    sent: u32,
+    pub(super) sent: u32,
 }
 
 impl Arrived {
@@ -429,6 +429,28 @@ pub(super) fn look<C: Cipher>(
     // Only an AEAD has a nonce, and its IV is a counter.
     let iv = iv.first_chunk().copied().unwrap_or_default();
     Ok(job(place, sa.nonce(iv), spi, sa.numbers, sequence))
+}
+
+/// The job of a packet whose sequence number is known; `None` where it is too short for one.
+pub(super) fn job_of<C: Cipher>(
+    sa: &InboundSa<C>,
+    underlay: Underlay,
+    packet: &[u8],
+    sequence: u64,
+) -> Option<Job> {
+    let outer = underlay.read(packet, Reason::NotEsp).ok()?;
+    let text_start = outer.header_bytes + esp_bytes(C::LAYOUT);
+    let iv = packet.get(outer.header_bytes + esp::HEADER_BYTES..text_start)?;
+    let place = Place {
+        frame: 0,
+        text_start,
+        text_len: outer
+            .total_bytes
+            .checked_sub(text_start + C::LAYOUT.icv_bytes)?,
+        header_bytes: esp_bytes(C::LAYOUT),
+    };
+    let iv = iv.first_chunk().copied().unwrap_or_default();
+    Some(job(place, sa.nonce(iv), sa.spi, sa.numbers, sequence))
 }
 
 /// What a text is a multiple of, whoever sent it.

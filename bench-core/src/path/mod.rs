@@ -13,6 +13,7 @@ mod jobs;
 pub mod openvpn;
 pub mod overhead;
 mod parse;
+pub mod received;
 pub mod records;
 mod sealed;
 pub mod session;
@@ -45,6 +46,9 @@ pub trait PacketPath {
     fn send(&mut self, burst: &mut [Frame<'_>]);
     /// What the gateway at the far end does with what [`PacketPath::send`] made; undoes it.
     fn receive(&mut self, burst: &mut [Frame<'_>]);
+    /// Makes a receiver of what others sent what it was when the first packet of a reading
+    /// arrived; outside the clock. Other paths go on where they are.
+    fn rewind(&mut self, _reading: usize) {}
 }
 
 /// What a path is built from, before the clock starts. The same set-up gives the same path.

@@ -4,5 +4,6 @@ pub mod list;
 pub mod overhead;
 pub mod report;
 pub mod run;
+mod run_keys;
 pub mod verify;
 mod verify_keys;

@@ -15,17 +15,18 @@ use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::Setup;
 use tunneltax_core::synth::Mix;
-use tunneltax_core::workload::Shape;
+use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::record::{Noise, Record, WorkloadKind};
 use tunneltax_reports::stats::median;
 
 use super::report::{self, Drawn};
-use crate::captures::{self, Look, Survey, UNMEASURED};
+use super::run_keys::run_keys;
+use crate::captures::{self, Kept, Look, Survey, UNMEASURED};
 use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::host::{self, Disturbance};
-use crate::measure::{Bench, GroupInMaking, Subject};
+use crate::measure::{Bench, GroupInMaking, Subject, TUNNEL_TWIN};
 use crate::output;
 use crate::outset;
 use crate::pace::Pace;
@@ -38,6 +39,9 @@ use crate::sides::{SideCount, Sides};
 
 /// Measures and reports.
 pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
+    if let Some(keys) = &arguments.esp_keys {
+        return run_keys(arguments, keys);
+    }
     let mut choice = Choice::new(arguments)?;
     let sources = std::mem::take(&mut choice.sources);
     let (options, mixes) = (&choice.options, &choice.mixes);
@@ -62,6 +66,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         setup: &setup,
         clock: &clock,
         stop: &stop,
+        tunnel_twin: TUNNEL_TWIN,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
     let caches = host::caches();
@@ -133,7 +138,7 @@ pub fn limits(selection: &Selection) -> Limits {
 }
 
 /// Ctrl-C ends the run after the reading it is in; a second one ends the program.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+pub(super) fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
@@ -144,28 +149,28 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// The whole run's time, seconds.
-fn seconds(options: &RunOptions) -> f64 {
+pub(super) fn seconds(options: &RunOptions) -> f64 {
     let plain = f64::from(DEFAULT_SECONDS);
     let default = if options.full { 2.0 * plain } else { plain };
     options.seconds.map_or(default, f64::from)
 }
 
 /// A run under way.
-struct Run<'a> {
-    record: Record,
-    options: &'a RunOptions,
-    bench: &'a Bench<'a>,
-    sides: &'a Sides,
-    planner: &'a Planner,
-    bar: ProgressBar,
-    anchors: Vec<Anchor>,
-    pace: Pace,
-    disturbance: Disturbance,
-    rng: ChaCha8Rng,
+pub(super) struct Run<'a> {
+    pub(super) record: Record,
+    pub(super) options: &'a RunOptions,
+    pub(super) bench: &'a Bench<'a>,
+    pub(super) sides: &'a Sides,
+    pub(super) planner: &'a Planner,
+    pub(super) bar: ProgressBar,
+    pub(super) anchors: Vec<Anchor>,
+    pub(super) pace: Pace,
+    pub(super) disturbance: Disturbance,
+    pub(super) rng: ChaCha8Rng,
 }
 
 impl Run<'_> {
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.bench.stop.load(Ordering::Relaxed)
     }
 
@@ -193,7 +198,8 @@ impl Run<'_> {
                 let mut group = GroupInMaking::new(self.bench, subject, Arc::new([]));
                 let work = Work::size(self.planner.flows, mix.mean_bytes(), shape);
                 let seconds = schedule.seconds_per_size;
-                self.measure(&mut group, packets.clone(), shape, &work, seconds);
+                let workload = group.labelled(packets.clone());
+                self.measure(&mut group, &workload, shape, &work, seconds);
                 self.keep(group)?;
             }
         }
@@ -240,13 +246,19 @@ impl Run<'_> {
                     let shape = part.shape(self.planner.shapes(longest, mean));
                     let work = Work::walk(packets.len(), mean, shape);
                     let seconds = self.planner.least_seconds(&work) * stretch;
-                    self.measure(group, packets, shape, &work, seconds);
+                    let workload = group.labelled(packets);
+                    self.measure(group, &workload, shape, &work, seconds);
                 }
                 Ok(captures::going(self.bench.stop))
             })?;
+            let kept = Kept {
+                packets: sample.kept(),
+                bytes: sample.kept_bytes(),
+                of: tally.frames_replayed - side_count.left_out().iter().sum::<u64>(),
+            };
             self.record
                 .captures
-                .push(captures::to_record(survey, &tally, &side_count, &sample));
+                .push(captures::to_record(survey, &tally, &side_count, &kept));
             for group in groups {
                 self.anchors.extend(group.anchors());
                 self.record.groups.extend(group.finish());
@@ -257,10 +269,10 @@ impl Run<'_> {
     }
 
     /// Measures some work in a group as long as its share of the time allows.
-    fn measure(
+    pub(super) fn measure(
         &mut self,
         group: &mut GroupInMaking<'_>,
-        packets: Vec<&[u8]>,
+        workload: &Workload<'_>,
         shape: Shape,
         work: &Work,
         planned_seconds: f64,
@@ -268,14 +280,14 @@ impl Run<'_> {
         let share = self.pace.share(planned_seconds);
         let (portion, predicted) = self.planner.fit(work, share, self.pace.slowness());
         let start = Instant::now();
-        group.add(packets, shape, portion, &mut self.rng);
+        group.add(workload, shape, portion, &mut self.rng);
         let taken = start.elapsed().as_secs_f64();
         self.pace.done(planned_seconds, predicted, taken);
         self.bar.inc(1);
     }
 
     /// Keeps a finished group, on disk too.
-    fn keep(&mut self, group: GroupInMaking<'_>) -> Result<(), Failure> {
+    pub(super) fn keep(&mut self, group: GroupInMaking<'_>) -> Result<(), Failure> {
         self.anchors.extend(group.anchors());
         self.record.groups.extend(group.finish());
         self.write()
@@ -312,7 +324,7 @@ impl Run<'_> {
         output::replace(&self.options.out, "record.json", &self.record.to_json())
     }
 
-    fn conclude(mut self) -> Result<ExitCode, Failure> {
+    pub(super) fn conclude(mut self) -> Result<ExitCode, Failure> {
         let interrupted = self.stopped();
         if interrupted && self.record.groups.is_empty() {
             return Err(Failure::Failed(UNMEASURED.to_owned()));

@@ -2,7 +2,6 @@
 //! used, and says what was opened and what was refused. With `--write`, what came out inside.
 
 use std::fmt::Write;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::ExitCode;
@@ -12,30 +11,27 @@ use std::sync::atomic::AtomicBool;
 use tunneltax_core::capture::{Chunk, Limits};
 use tunneltax_core::fate::{DropCounts, Fate};
 use tunneltax_core::frame::Arena;
-use tunneltax_core::path::esp::UDP_PORT;
-use tunneltax_core::path::{Case, GivenSa, PacketPath, Setup, cases};
-use tunneltax_core::sa::Keys;
-use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
+use tunneltax_core::path::{Case, PacketPath, Setup};
 
-use super::run::{limits, setup};
+use super::run::setup;
 use super::verify::done;
 use crate::captures::{self, Look, Survey};
 use crate::cli::VerifyArguments;
-use crate::esp_keys::{self, EspSa};
+use crate::esp_keys::EspSa;
+use crate::esp_packets::{
+    Outer, case_of, given, nothing_of_these, read_keys, refused, sealed_limits, unknown,
+};
 use crate::failure::Failure;
 use crate::output;
 use crate::pcap_file::PcapFile;
 
 /// Opens what belongs to an SA of the file.
 pub fn verify_keys(arguments: &VerifyArguments, file: &Path) -> Result<ExitCode, Failure> {
-    let next = "correct it; `tunneltax verify --help` says what it holds";
-    let text = std::fs::read_to_string(file)
-        .map_err(|why| Failure::file("read", file, why, "check the file"))?;
-    let sas = esp_keys::parse(&text).map_err(|why| Failure::file("understand", file, why, next))?;
+    let sas = read_keys(file, "verify")?;
     if let Some(folder) = &arguments.write {
         output::prepare(folder)?;
     }
-    let limits = limits(&arguments.selection);
+    let limits = sealed_limits(&arguments.selection);
     let sources = captures::sources(&arguments.files)?;
     let surveys = captures::survey(sources, limits, &Look::default(), &AtomicBool::new(false))?;
     let mut text = String::new();
@@ -91,11 +87,7 @@ impl Opening<'_> {
             Ok(ControlFlow::Continue(()))
         })?;
         if self.tunnels.is_empty() {
-            return Err(Failure::Failed(format!(
-                "no packet of {} belongs to an SA of {}; check SPIs and addresses",
-                survey.file,
-                self.file.display()
-            )));
+            return Err(nothing_of_these(survey, self.file));
         }
         inside.map(PcapFile::finish).transpose()?;
         Ok(tally.truncated)
@@ -169,31 +161,12 @@ impl Tunnel {
         setup: &Setup,
         file: &Path,
     ) -> Result<Self, Failure> {
-        let case = case_of(sa, outer).ok_or_else(|| {
-            Failure::Failed(format!(
-                "SPI 0x{:08x} of {}: no case is {}; `tunneltax list` shows them",
-                sa.spi,
-                file.display(),
-                id_of(sa, outer)
-            ))
-        })?;
-        let given = GivenSa {
-            keys: Keys {
-                spi: sa.spi,
-                key: sa.key.clone(),
-                salt: sa.salt,
-            },
-            received: u64::from(sa.esn_high.unwrap_or(0)) << 32,
-        };
+        let case = case_of(sa, outer).ok_or_else(|| unknown(sa, outer, file))?;
         let setup = Setup {
-            sa: Some(Arc::new(given)),
+            sa: Some(Arc::new(given(sa))),
             ..setup.clone()
         };
-        let path = case.open(&setup).map_err(|why| {
-            let next = "correct the key there";
-            let what = format!("SPI 0x{:08x}: {why}", sa.spi);
-            Failure::file("use", file, what, next)
-        })?;
+        let path = case.open(&setup).map_err(|why| refused(sa, why, file))?;
         Ok(Self {
             sa: at,
             in_udp: outer.in_udp,
@@ -230,67 +203,4 @@ impl Tunnel {
             with("not forwarded then", true),
         )
     }
-}
-
-/// What tells which SA a packet belongs to (RFC 4303, 3.4.2).
-struct Outer {
-    source: IpAddr,
-    destination: IpAddr,
-    in_udp: bool,
-    spi: u32,
-}
-
-impl Outer {
-    /// Of a whole packet that carries ESP.
-    fn read(packet: &[u8]) -> Option<Self> {
-        let (ends, protocol, header_bytes): ([IpAddr; 2], u8, usize);
-        if wire::version(packet)? == 4 {
-            let header = ipv4::Header::parse(packet).ok()?;
-            if header.fragment() != Fragment::Whole {
-                return None;
-            }
-            ends = [header.source, header.destination].map(|end| Ipv4Addr::from(end).into());
-            (protocol, header_bytes) = (header.protocol, header.header_bytes);
-        } else {
-            let header = ipv6::Header::parse(packet).ok()?;
-            ends = [header.source, header.destination].map(|end| Ipv6Addr::from(end).into());
-            (protocol, header_bytes) = (header.next_header, ipv6::HEADER_BYTES);
-        }
-        let behind = packet.get(header_bytes..)?;
-        let (in_udp, behind) = match protocol {
-            protocol::ESP => (false, behind),
-            protocol::UDP => {
-                let (header, rest) = behind.split_first_chunk()?;
-                let (port, _) = udp::parse(*header);
-                (port == UDP_PORT).then_some((true, rest))?
-            }
-            _ => return None,
-        };
-        let (spi, _) = esp::parse_header(*behind.first_chunk()?);
-        Some(Outer {
-            source: ends[0],
-            destination: ends[1],
-            in_udp,
-            spi,
-        })
-    }
-
-    fn is_of(&self, sa: &EspSa) -> bool {
-        let fits = |wanted: Option<IpAddr>, is| wanted.is_none_or(|wanted| wanted == is);
-        self.spi == sa.spi && fits(sa.source, self.source) && fits(sa.destination, self.destination)
-    }
-}
-
-/// The id of the case that opens an SA's packets, without its library.
-fn id_of(sa: &EspSa, outer: &Outer) -> String {
-    let family = if outer.destination.is_ipv6() { "6" } else { "" };
-    let udp = if outer.in_udp { "-udp" } else { "" };
-    let extended = sa.esn_high.map_or("", |_| "+esn");
-    format!("esp{family}{udp}{extended}/{}", sa.algorithm)
-}
-
-/// The case of an SA: of several libraries the first in the list, always.
-fn case_of(sa: &EspSa, outer: &Outer) -> Option<&'static Case> {
-    let id = id_of(sa, outer) + "@";
-    cases().find(|case| case.id.starts_with(&id))
 }

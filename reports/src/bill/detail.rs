@@ -24,7 +24,13 @@ pub fn full(group: &GroupBill<'_>) -> Table {
         .iter()
         .map(|line| {
             let (kind, cells) = match &line.outcome {
-                Ok(measured) => (RowKind::Plain, full_cells(measured)),
+                Ok(measured) => {
+                    let mut cells = full_cells(measured);
+                    if group.is_received() {
+                        keep_receive(&mut cells);
+                    }
+                    (RowKind::Plain, cells)
+                }
                 Err(message) => (RowKind::Failed(message.clone()), Vec::new()),
             };
             Row {
@@ -34,12 +40,23 @@ pub fn full(group: &GroupBill<'_>) -> Table {
             }
         })
         .collect();
+    let (label, mut columns) = (heads[0], heads[1..].to_vec());
+    if group.is_received() {
+        keep_receive(&mut columns);
+    }
+    let head = [label].into_iter().chain(columns);
     Table {
         title: format!("{}, {}", group.title(), group.temperature()),
         note: circumstances(group),
-        head: heads.map(str::to_owned).to_vec(),
+        head: head.map(str::to_owned).collect(),
         rows,
     }
+}
+
+/// Without the columns behind the label that need a sender: send, and both halves.
+fn keep_receive<T>(columns: &mut Vec<T>) {
+    columns.remove(2);
+    columns.remove(0);
 }
 
 /// The same rows with short labels, libraries under their cipher: where room is tight.
@@ -114,6 +131,9 @@ fn circumstances(group: &GroupBill<'_>) -> String {
         WorkloadKind::Capture => "packets in the order of the capture",
         WorkloadKind::Class => {
             "packets of one size class, without fragments, grouped into bursts of their own"
+        }
+        WorkloadKind::Received => {
+            "packets that others sealed, received in the order of the capture and not sent"
         }
     };
     let flows = of.flows.map_or_else(String::new, |flows| {

@@ -15,6 +15,34 @@ pub struct GroupBill<'r> {
     pub lines: Vec<Line<'r>>,
 }
 
+/// What the times of a group are of, in words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timed {
+    /// The halves.
+    pub halves: &'static str,
+    /// The same, to begin a sentence.
+    pub sentence: &'static str,
+    /// Whose time it is.
+    pub gateways: &'static str,
+    /// What carries the rates.
+    pub cores: &'static str,
+}
+
+impl Timed {
+    const BOTH: Self = Self {
+        halves: "send + receive",
+        sentence: "Send and receive together",
+        gateways: "both gateways together",
+        cores: "one core at each end",
+    };
+    const RECEIVED: Self = Self {
+        halves: "receive alone",
+        sentence: "Receive alone",
+        gateways: "the far gateway alone",
+        cores: "one core at the far end",
+    };
+}
+
 /// One case.
 pub struct Line<'r> {
     /// Its name.
@@ -90,6 +118,20 @@ impl<'r> GroupBill<'r> {
     /// Inner IP total length, of generated packets of one size.
     pub fn size(&self) -> Option<u32> {
         (self.group.kind == WorkloadKind::Size).then(|| self.group.workload.parse().ok())?
+    }
+
+    /// Only the far gateway was timed, on what others sealed.
+    pub fn is_received(&self) -> bool {
+        self.group.kind == WorkloadKind::Received
+    }
+
+    /// What the times are of.
+    pub fn timed(&self) -> Timed {
+        if self.is_received() {
+            Timed::RECEIVED
+        } else {
+            Timed::BOTH
+        }
     }
 
     /// The workload in words: `1440 bytes`.

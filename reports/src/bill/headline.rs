@@ -1,8 +1,8 @@
 //! The answer in words and as a receipt: every number in it comes from the record.
 
 use super::{
-    Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, bytes, clean, estimate,
-    mean, three, words,
+    Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, Timed, bytes, clean,
+    estimate, mean, three, words,
 };
 use crate::record::{Temperature, WorkloadKind};
 use crate::stats::Estimate;
@@ -23,6 +23,8 @@ pub struct Receipt {
     pub case: String,
     /// hot or warm.
     pub temperature: &'static str,
+    /// What the amounts are of.
+    pub timed: Timed,
     /// The workloads.
     pub workloads: Vec<String>,
     /// Items: name, and an amount for each workload.
@@ -91,6 +93,7 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     Some(Receipt {
         case: top.case.spoken(),
         temperature: flagship.temperature(),
+        timed: flagship.timed(),
         workloads: groups.iter().map(|group| group.title()).collect(),
         items,
         total: row(key, &|measured| Cell::estimate(&measured.figures.sum_ns)),
@@ -100,7 +103,7 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
                 row(key, &|m| number(m.ratio.map(|(mean, _)| mean), three)),
             ),
             (
-                "Gbit/s, one core at each end".to_owned(),
+                format!("Gbit/s, {}", flagship.timed().cores),
                 row(key, &|m| number(m.rate.map(|r| r.gigabits), three)),
             ),
             (
@@ -127,8 +130,9 @@ pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
     groups.extend(sizes.first());
     groups.extend(mixes.first());
     groups.extend(sizes.last().filter(|_| sizes.len() > 1));
+    let captures = [WorkloadKind::Capture, WorkloadKind::Received];
     if groups.is_empty() {
-        groups.extend(bill.of(&[WorkloadKind::Capture], at).into_iter().take(3));
+        groups.extend(bill.of(&captures, at).into_iter().take(3));
     }
     if groups.is_empty() {
         groups.push(flagship);
@@ -189,7 +193,8 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
         "{} ns",
         short(measured.figures.sum_ns.mean)
     )));
-    spans.push(Span::Words(" at both gateways together".to_owned()));
+    let gateways = group.timed().gateways;
+    spans.push(Span::Words(format!(" at {gateways}")));
     if let Some((ratio, _)) = measured.ratio {
         let ground = lines
             .first()
@@ -202,9 +207,14 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
         spans.push(Span::Words(format!(" what {ground} alone costs")));
     }
     spans.push(Span::Words(". ".to_owned()));
+    let cores = if group.is_received() {
+        "One core there"
+    } else {
+        "One core at each end"
+    };
     spans.extend(carries(
         measured,
-        "One core at each end, without driver and network card, carries at most ",
+        &format!("{cores}, without driver and network card, carries at most "),
     ));
     let ground = lines.first().filter(|line| line.depth() < top.depth());
     if let Some((line, rate)) = ground.and_then(|line| Some((line, line.measured()?.rate?))) {
@@ -264,7 +274,7 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
     let mut lines: Vec<(&Line<'_>, f64)> = group
         .lines
         .iter()
-        .filter(|line| line.case.library.is_some())
+        .filter(|line| line.case.library.is_some() && line.depth() > 0)
         .filter_map(|line| Some((line, mean(&line.measured()?.figures.sum_ns)?)))
         .collect();
     lines.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -22,7 +22,7 @@ mod words;
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
 pub use detail::{full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
-pub use group::{CaseName, GroupBill, Line};
+pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use latency::{Latency, PERCENTILES};
 pub use measured::{Measured, Rate, Step};
@@ -42,7 +42,8 @@ use crate::record::{Record, RecordError, Temperature, WorkloadKind};
 pub struct Bill<'r> {
     /// What was judged.
     pub record: &'r Record,
-    /// The groups that have rows: sizes ascending, then mixes, captures and classes; hot first.
+    /// The groups that have rows: sizes ascending, then mixes, captures, classes and
+    /// what was only received; hot first.
     pub groups: Vec<GroupBill<'r>>,
 }
 
@@ -59,6 +60,7 @@ impl<'r> Bill<'r> {
                 WorkloadKind::Mix => 1,
                 WorkloadKind::Capture => 2,
                 WorkloadKind::Class => 3,
+                WorkloadKind::Received => 4,
             };
             (
                 kind,
@@ -86,7 +88,7 @@ impl<'r> Bill<'r> {
             let kind = match bill.group.kind {
                 WorkloadKind::Size => 3,
                 WorkloadKind::Mix => 2,
-                WorkloadKind::Capture => 1,
+                WorkloadKind::Capture | WorkloadKind::Received => 1,
                 WorkloadKind::Class => 0,
             };
             let hot = bill.group.temperature == Temperature::Hot;

@@ -91,9 +91,11 @@ impl Cell {
 
 /// Cases by workloads.
 pub fn matrix(bill: &Bill<'_>, groups: &[&GroupBill<'_>], shows: Matrix) -> Table {
+    let timed = groups.first().map(|group| group.timed());
+    let (halves, cores) = timed.map_or(("", ""), |timed| (timed.halves, timed.cores));
     let (note, last) = match shows {
-        Matrix::Steps => ("send + receive, ns a packet", Some("tells".to_owned())),
-        Matrix::Gigabits => ("inner Gbit/s, one core at each end", None),
+        Matrix::Steps => (format!("{halves}, ns a packet"), Some("tells".to_owned())),
+        Matrix::Gigabits => (format!("inner Gbit/s, {cores}"), None),
     };
     let head = std::iter::once("case".to_owned())
         .chain(groups.iter().map(|group| group.name.clone()))
@@ -115,7 +117,7 @@ pub fn matrix(bill: &Bill<'_>, groups: &[&GroupBill<'_>], shows: Matrix) -> Tabl
         .collect();
     Table {
         title: String::new(),
-        note: note.to_owned(),
+        note,
         head,
         rows,
     }

@@ -29,9 +29,10 @@ const BARS_MAX: usize = 8;
 
 /// The bill by packet size, or by capture where no sizes were measured.
 pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
-    let sets: [&[WorkloadKind]; 2] = [
+    let sets: [&[WorkloadKind]; 3] = [
         &[WorkloadKind::Size, WorkloadKind::Mix],
         &[WorkloadKind::Capture],
+        &[WorkloadKind::Received],
     ];
     let (kinds, mut groups, temperature) = sets.into_iter().find_map(|kinds| {
         TEMPERATURES.into_iter().find_map(|temperature| {
@@ -64,8 +65,9 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
     };
     let title = format!("The bill by {by}");
     let caption = format!(
-        "Send and receive together, ns a packet, {}, one core; the first library listed of each cipher. \
+        "{}, ns a packet, {}, one core; the first library listed of each cipher. \
          Heights are means; what can't be told from nothing is marked in the tables.{more}",
+        shown.timed().sentence,
         bill::temperature(temperature)
     );
     let label = format!("Stacked bars: {title}. The table below has the same figures.");
@@ -103,7 +105,8 @@ pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
         id: "by-library",
         short: "Libraries",
         caption: format!(
-            "Send and receive together, ns a packet, {}. Each panel has its own scale.",
+            "{}, ns a packet, {}. Each panel has its own scale.",
+            shown.timed().sentence,
             shown.temperature()
         ),
         charts: both(|format| chart::libraries(format, &panels, &label)),
@@ -120,6 +123,10 @@ pub fn by_percentile(bill: &Bill<'_>) -> Option<Figure> {
     let lines = group.short_list();
     let panels: Vec<CurvePanel> = DIRECTIONS
         .iter()
+        .filter(|(_, pick)| {
+            let mut measured = lines.iter().filter_map(|line| line.measured());
+            measured.any(|measured| pick(measured).is_some())
+        })
         .map(|(title, pick)| CurvePanel {
             title: (*title).to_owned(),
             curves: lines
@@ -278,7 +285,7 @@ fn table(panels: &[Panel], group: &GroupBill<'_>) -> Table {
     }
     Table {
         title: String::new(),
-        note: "ns a packet, send + receive, means".to_owned(),
+        note: format!("ns a packet, {}, means", group.timed().halves),
         head,
         rows,
     }

@@ -13,7 +13,7 @@ use crate::bill::{
 use crate::record::{Record, RecordError, WorkloadKind};
 
 /// The tables: anchor, title, and which groups they show.
-const SECTIONS: [(&str, &str, &[WorkloadKind]); 3] = [
+const SECTIONS: [(&str, &str, &[WorkloadKind]); 4] = [
     (
         "sizes",
         "By packet size",
@@ -21,6 +21,7 @@ const SECTIONS: [(&str, &str, &[WorkloadKind]); 3] = [
     ),
     ("captures", "By capture", &[WorkloadKind::Capture]),
     ("classes", "By size class", &[WorkloadKind::Class]),
+    ("received", "Received alone", &[WorkloadKind::Received]),
 ];
 
 /// Draws a record as one self-contained HTML file.
@@ -124,7 +125,7 @@ fn draw_receipt(receipt: &Receipt, origin: &str) -> Markup {
                 table {
                     thead {
                         tr {
-                            td { "send + receive, " (receipt.temperature) }
+                            td { (receipt.timed.halves) ", " (receipt.temperature) }
                             @for workload in &receipt.workloads { th scope="col" { (workload) } }
                         }
                     }
@@ -133,7 +134,7 @@ fn draw_receipt(receipt: &Receipt, origin: &str) -> Markup {
                             tr { th scope="row" { (name) } @for cell in cells { (draw_cell(cell)) } }
                         }
                         tr.total {
-                            th scope="row" { "both gateways together" }
+                            th scope="row" { (receipt.timed.gateways) }
                             @for cell in &receipt.total { (draw_cell(cell)) }
                         }
                     }

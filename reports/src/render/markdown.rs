@@ -70,13 +70,14 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
 }
 
 fn overview(out: &mut String, bill: &Bill<'_>) {
-    let kinds: [(&str, &[WorkloadKind]); 3] = [
+    let kinds: [(&str, &[WorkloadKind]); 4] = [
         (
             "The bill by packet size",
             &[WorkloadKind::Size, WorkloadKind::Mix],
         ),
         ("The bill by capture", &[WorkloadKind::Capture]),
         ("The bill by size class", &[WorkloadKind::Class]),
+        ("The bill of receiving alone", &[WorkloadKind::Received]),
     ];
     for (title, kinds) in kinds {
         for temperature in TEMPERATURES {

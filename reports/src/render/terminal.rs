@@ -60,13 +60,14 @@ pub fn table(table: &Table, style: &TerminalStyle) -> String {
 
 /// Cases by workloads: sizes always, captures and classes where there are some.
 fn overview(out: &mut Page, bill: &Bill<'_>, full: bool) {
-    let kinds: [(&str, &[WorkloadKind]); 3] = [
+    let kinds: [(&str, &[WorkloadKind]); 4] = [
         (
             "The bill by packet size",
             &[WorkloadKind::Size, WorkloadKind::Mix],
         ),
         ("The bill by capture", &[WorkloadKind::Capture]),
         ("The bill by size class", &[WorkloadKind::Class]),
+        ("The bill of receiving alone", &[WorkloadKind::Received]),
     ];
     for (title, kinds) in kinds {
         let mut drawn = false;

@@ -19,7 +19,8 @@ use crate::path::bare::{self, Bare};
 use crate::path::esp::{Esp, Framing};
 use crate::path::esp_many::EspMany;
 use crate::path::esp_transit::EspTransit;
-use crate::path::{PacketPath, Setup};
+use crate::path::received::{BareReceived, EspReceived, Inbox, Open};
+use crate::path::{GivenSa, PacketPath, Setup};
 use crate::sa::{Keys, Numbers, SALT_BYTES};
 
 /// Keys and ends of a tunnel. Made from the seed; they protect nothing.
@@ -86,6 +87,20 @@ fn open_bare<C: Cipher + 'static>(
 ) -> Result<Box<dyn PacketPath>, CaseError> {
     check_cpu::<C>()?;
     Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
+}
+
+fn opener<C: Cipher + 'static>(
+    case: &Case,
+    setup: &Setup,
+    sa: &GivenSa,
+) -> Result<Box<dyn Open>, CaseError> {
+    let inbox = Inbox {
+        framing: case.framing,
+        sas: std::slice::from_ref(sa),
+        arrivals: &[],
+        readings: &[],
+    };
+    Ok(Box::new(EspReceived::<C>::new(setup, &inbox)?))
 }
 
 #[allow(clippy::unnecessary_wraps)] // the field of a case has this type
@@ -329,6 +344,8 @@ impl Esps {
             make: open_esp::<C>,
             describe: tunnel::<C>,
             alone: Some(alone::<C>),
+            receive: Some(|setup, inbox| Ok(Box::new(EspReceived::<C>::new(setup, inbox)?))),
+            opener: Some(opener::<C>),
             ..FORWARD
         }
     }
@@ -371,6 +388,8 @@ fn more_gateways<C: Cipher + 'static>(cases: &mut Vec<Case>) {
         step: stage,
         kind: Kind::Variant,
         describe: |_, _| None,
+        receive: None,
+        opener: None,
         ..one
     };
     cases.push(Case {
@@ -421,6 +440,8 @@ fn alone<C: Cipher + 'static>(beside: Kind) -> Case {
         overhead: bare::overhead(C::LAYOUT),
         make: open_bare::<C>,
         describe: |_, _| None,
+        receive: Some(|setup, inbox| Ok(Box::new(BareReceived::<C>::new(setup, inbox)?))),
+        opener: None,
         ..sealed
     }
 }

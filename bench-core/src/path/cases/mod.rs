@@ -20,6 +20,7 @@ use super::esp::Framing;
 use super::forward::{Forward, Rules};
 use super::overhead::Overhead;
 use super::parse::Parse;
+use super::received::{Inbox, MakeOpener, MakeReceiver};
 use super::underlay::Family;
 use super::{PacketPath, Setup, appliance, controls, dtls, openvpn, sstp, vxlan, wireguard};
 use crate::cipher::KeyLength;
@@ -79,12 +80,28 @@ pub struct Case {
     pub describe: fn(&Self, &Setup) -> Option<Tunnel>,
     /// The case of its cipher alone, which it is held against.
     pub alone: Option<fn(Kind) -> Self>,
+    /// Makes its far gateway alone, for packets that others sealed; where it takes in such.
+    pub receive: Option<MakeReceiver>,
+    /// Makes what opens such packets, where it has a cipher of ESP.
+    pub opener: Option<MakeOpener>,
 }
 
 impl Case {
     /// Makes a fresh instance.
     pub fn open(&self, setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
         (self.make)(self, setup)
+    }
+
+    /// Makes a fresh far gateway alone, for packets that others sealed.
+    pub fn receiver(
+        &self,
+        setup: &Setup,
+        inbox: Option<Inbox<'_>>,
+    ) -> Result<Box<dyn PacketPath>, CaseError> {
+        match (self.receive, inbox) {
+            (Some(make), Some(inbox)) => make(setup, &inbox),
+            _ => Err(CaseError::NoReceiver),
+        }
     }
 
     /// What an independent tool needs to open what was sent.
@@ -109,6 +126,9 @@ pub enum CaseError {
         /// Instruction sets.
         needs: &'static str,
     },
+    /// It has no far gateway that could be had alone.
+    #[error("it takes in no packets that others sealed")]
+    NoReceiver,
 }
 
 /// What all cases share that are no case of ESP.
@@ -131,11 +151,16 @@ pub(in crate::path) const FORWARD: Case = Case {
     make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::Default))),
     describe: |_, _| None,
     alone: None,
+    receive: None,
+    opener: None,
 };
 
 /// The forward, and the forward with less.
 const FORWARDS: [Case; 3] = [
-    FORWARD,
+    Case {
+        receive: Some(|setup, _| Ok(Box::new(Forward::new(setup, Rules::Default)))),
+        ..FORWARD
+    },
     Case {
         id: "forward/no-rules",
         title: "Plain forward without a security group",

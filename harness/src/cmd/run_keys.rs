@@ -1,0 +1,296 @@
+//! `run --esp-keys`: measures the far gateway alone, on packets that others sealed.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tunneltax_core::clock::Clock;
+use tunneltax_core::path::received::Arrival;
+use tunneltax_core::path::{Case, cases};
+use tunneltax_core::workload::{Shape, Workload};
+use tunneltax_reports::record::{self, Record, WorkloadKind};
+
+use super::run::{Run, seconds, setup, stop_on_interrupt};
+use crate::captures::{self, Look, Survey};
+use crate::cli::RunArguments;
+use crate::esp_packets::{read_keys, sealed_limits};
+use crate::failure::Failure;
+use crate::host::{self, Disturbance};
+use crate::measure::{Bench, GROUND_TWIN, GroupInMaking, Subject};
+use crate::output;
+use crate::outset;
+use crate::pace::Pace;
+use crate::plan::{Cost, Planner, Work};
+use crate::progress;
+use crate::received::{Bundle, Keyring, Received, receive};
+use crate::sample::Sample;
+use crate::schedule::{CAPTURE_PACKETS_MIN, INSTANCES, TEMPERATURES};
+use crate::select::{select_cases, without_library};
+use crate::sides::Sides;
+
+/// What the step from `forward` to a case that opens is.
+const STEP: &str = "opening";
+/// What a far gateway alone does with a packet, ahead of forwarding it.
+const STAGES: [&str; 5] = ["outer headers", "SA", "window", "open", "decapsulate"];
+
+/// Measures and reports.
+pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failure> {
+    let options = &arguments.options;
+    let sas = read_keys(file, "verify")?;
+    let chosen = select_cases(&options.selection.cases, &[])?;
+    let chosen = (!options.selection.cases.is_empty()).then_some(&chosen[..]);
+    let stop = stop_on_interrupt()?;
+    output::prepare(&options.out)?;
+    let limits = sealed_limits(&options.selection);
+    let surveys = captures::survey(
+        captures::sources(&arguments.files)?,
+        limits,
+        &Look::default(),
+        &stop,
+    )?;
+    let setup = setup(&options.selection);
+    let keyring = Keyring {
+        file,
+        sas: &sas,
+        setup: &setup,
+    };
+    let received = |survey: &Survey| receive(&keyring, survey, limits, &stop);
+    let received: Vec<Received> = surveys.iter().map(received).collect::<Result<_, _>>()?;
+    let mut parts = Vec::new();
+    for (survey, received) in surveys.iter().zip(&received) {
+        for bundle in &received.bundles {
+            parts.push(Part::new(survey, received, bundle, chosen)?);
+        }
+    }
+
+    let pinned = host::pin();
+    let disturbance = Disturbance::now();
+    let clock = Clock::measure();
+    let all = all_cases(&parts);
+    let bench = Bench {
+        cases: &all,
+        refuted: &[],
+        setup: &setup,
+        clock: &clock,
+        stop: &stop,
+        tunnel_twin: "",
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
+    let caches = host::caches();
+    let planner = Planner {
+        instances: INSTANCES * if options.full { 2 } else { 1 },
+        cost: Cost::pilot(&bench, caches, &mut rng)?.of_one_half(),
+        caches,
+        burst: setup.burst,
+        flows: options.flows as usize,
+    };
+    let seconds = seconds(options);
+    let groups = parts.len() * TEMPERATURES.len();
+    let share = seconds / groups.max(1) as f64;
+    for part in &mut parts {
+        part.plan(&planner, share, options.full);
+    }
+    if !options.json && !options.quiet {
+        output::print(&describe(&surveys, &received, &parts, seconds))?;
+    }
+    let mut run = Run {
+        record: Record {
+            cases: all.iter().map(|case| case_of_record(case)).collect(),
+            captures: captures_of_record(&surveys, &received, &parts),
+            ..outset::begin(&bench, options, pinned, &[])
+        },
+        options,
+        bench: &bench,
+        sides: &Sides::default(),
+        planner: &planner,
+        bar: progress::bar(groups, options.quiet || options.json),
+        anchors: Vec::new(),
+        pace: Pace::begin(seconds, share * groups as f64),
+        disturbance,
+        rng,
+    };
+    for part in &parts {
+        run.received(part, share)?;
+    }
+    run.bar.finish_and_clear();
+    run.conclude()
+}
+
+/// Packets of a capture that the same cases open, and these cases.
+struct Part<'r> {
+    survey: &'r Survey,
+    name: String,
+    bundle: &'r Bundle,
+    cases: Vec<&'static Case>,
+    /// The first of them that opens.
+    tunnel: &'static Case,
+    /// What of the packets is replayed.
+    arrivals: Vec<&'r Arrival>,
+}
+
+impl<'r> Part<'r> {
+    fn new(
+        survey: &'r Survey,
+        received: &Received,
+        bundle: &'r Bundle,
+        chosen: Option<&[&'static Case]>,
+    ) -> Result<Self, Failure> {
+        let id = without_library(bundle.case.id);
+        let sealed = cases().filter(|case| without_library(case.id) == id);
+        let is_chosen = |case: &&Case| {
+            chosen.is_none_or(|chosen| chosen.iter().any(|chosen| chosen.id == case.id))
+        };
+        let sealed: Vec<&'static Case> = sealed.filter(is_chosen).collect();
+        let Some(tunnel) = sealed.first().copied() else {
+            return Err(Failure::Usage(format!(
+                "{}: no case that --case names opens what {id} sealed; name some of --case '{id}@*', \
+                 which `tunneltax list` shows",
+                survey.file
+            )));
+        };
+        let cipher = id.split_once('/').map_or(id, |(_, cipher)| cipher);
+        let alone = |case: &&Case| {
+            without_library(case.id).strip_prefix("bare/") == Some(cipher)
+                && sealed.iter().any(|sealed| sealed.library == case.library)
+        };
+        let is_its = |case: &&'static Case| {
+            case.id == GROUND_TWIN || alone(case) || sealed.iter().any(|of| of.id == case.id)
+        };
+        let name = match received.bundles.len() {
+            1 => survey.name.clone(),
+            _ => format!("{} {id}", survey.name),
+        };
+        Ok(Self {
+            survey,
+            name,
+            bundle,
+            cases: cases().filter(is_its).collect(),
+            tunnel,
+            arrivals: bundle.arrivals.iter().collect(),
+        })
+    }
+
+    /// Longest and mean packet, as it arrives.
+    fn sealed_bytes(&self) -> (usize, f64) {
+        let lengths = || self.arrivals.iter().map(|arrival| arrival.sealed.len());
+        let mean = lengths().sum::<usize>() as f64 / self.arrivals.len().max(1) as f64;
+        (lengths().max().unwrap_or(0), mean)
+    }
+
+    /// The layouts and the least work of both temperatures.
+    fn works(&self, planner: &Planner, packets: usize) -> [(Shape, Work); 2] {
+        let (longest, mean) = self.sealed_bytes();
+        planner.shapes(longest, mean).map(|shape| {
+            let shape = shape.within(packets);
+            (shape, Work::walk(packets, mean, shape))
+        })
+    }
+
+    /// Leaves out what there is no time for: blocks that lie evenly over the capture are kept.
+    fn plan(&mut self, planner: &Planner, seconds: f64, full: bool) {
+        let all = self.arrivals.len();
+        let least = |(_, work): &(Shape, Work)| planner.least_seconds(work);
+        let needed = self
+            .works(planner, all)
+            .iter()
+            .map(least)
+            .fold(0.0, f64::max);
+        let fits = (all as f64 * seconds / needed.max(1e-9)) as u64;
+        let keep = if full {
+            all as u64
+        } else {
+            fits.max(CAPTURE_PACKETS_MIN)
+        };
+        let mut sample = Sample::new(keep, all as u64);
+        self.arrivals.retain(|arrival| sample.takes(&arrival.inner));
+    }
+}
+
+impl Run<'_> {
+    /// Measures a part at both temperatures.
+    fn received(&mut self, part: &Part<'_>, seconds: f64) -> Result<(), Failure> {
+        let bundle = part.bundle;
+        let workload = Workload::of_arrivals(bundle.case.framing, &bundle.sas, &part.arrivals);
+        let works = part.works(self.planner, part.arrivals.len());
+        for (temperature, (shape, work)) in TEMPERATURES.into_iter().zip(works) {
+            if self.stopped() {
+                return Ok(());
+            }
+            let bench = Bench {
+                cases: &part.cases,
+                tunnel_twin: part.tunnel.id,
+                ..*self.bench
+            };
+            let subject = Subject {
+                kind: WorkloadKind::Received,
+                workload: part.name.clone(),
+                capture: Some(part.survey.name.clone()),
+                temperature,
+                flows: None,
+            };
+            let mut group = GroupInMaking::new(&bench, subject, Arc::new([]));
+            self.measure(&mut group, &workload, shape, &work, seconds);
+            self.keep(group)?;
+        }
+        Ok(())
+    }
+}
+
+/// The cases of all parts, in the order of the list.
+fn all_cases(parts: &[Part<'_>]) -> Vec<&'static Case> {
+    let is_of = |case: &&Case| {
+        let mut of_parts = parts.iter().flat_map(|part| &part.cases);
+        of_parts.any(|of| of.id == case.id)
+    };
+    cases().filter(is_of).collect()
+}
+
+/// A case as its far gateway alone is: one step above `forward`.
+fn case_of_record(case: &Case) -> record::Case {
+    let of = outset::case_of_record(case, &[]);
+    if case.opener.is_none() {
+        return of;
+    }
+    let stages = STAGES.map(str::to_owned).into_iter();
+    let forward = tunneltax_core::path::find(GROUND_TWIN).map_or(&[][..], |case| case.stages);
+    record::Case {
+        stages: stages
+            .chain(forward.iter().map(|&stage| stage.to_owned()))
+            .collect(),
+        step_of: Some(GROUND_TWIN.to_owned()),
+        step: STEP.to_owned(),
+        ..of
+    }
+}
+
+fn captures_of_record(
+    surveys: &[Survey],
+    received: &[Received],
+    parts: &[Part<'_>],
+) -> Vec<record::Capture> {
+    let of = |(survey, received): (&Survey, &Received)| {
+        let parts = parts.iter().filter(|part| part.survey.name == survey.name);
+        let replayed: Vec<&Arrival> = parts.flat_map(|part| &part.arrivals).copied().collect();
+        received.to_record(survey, &replayed)
+    };
+    surveys.iter().zip(received).map(of).collect()
+}
+
+/// What was opened, and the plan, in words.
+fn describe(surveys: &[Survey], received: &[Received], parts: &[Part<'_>], seconds: f64) -> String {
+    let opened = surveys
+        .iter()
+        .zip(received)
+        .map(|(survey, of)| of.describe(survey));
+    let kept: usize = parts.iter().map(|part| part.arrivals.len()).sum();
+    let of: usize = parts.iter().map(|part| part.bundle.arrivals.len()).sum();
+    let rows: usize = parts.iter().map(|part| part.cases.len()).sum();
+    format!(
+        "{}{} rows, received alone: nothing is sent; {kept} of {of} packets, about {seconds:.0} s \
+         to measure.\n\n",
+        opened.collect::<String>(),
+        rows * TEMPERATURES.len(),
+    )
+}
