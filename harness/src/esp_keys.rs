@@ -217,6 +217,64 @@ fn table_sa(at: usize, line: usize, fields: &[&str]) -> Result<EspSa, KeysError>
     })
 }
 
+/// A line of the table for an SA, of whose key the last octets are the integrity algorithm's;
+/// `None` where Wireshark has no name for the algorithm. Eight fields, which every version reads,
+/// unless sequence numbers are extended.
+pub fn table_line(sa: &EspSa, integrity_bytes: usize) -> Option<String> {
+    let (encryption, integrity) = names(&sa.algorithm)?;
+    let (key, integrity_key) = sa.key.split_at_checked(sa.key.len() - integrity_bytes)?;
+    let is_aead = integrity == "NULL";
+    let salt = if is_aead { &sa.salt[..] } else { &[] };
+    let is_v6 = [sa.source, sa.destination]
+        .iter()
+        .flatten()
+        .any(IpAddr::is_ipv6);
+    let address = |of: Option<IpAddr>| of.map_or("*".to_owned(), |of| of.to_string());
+    let numbers = sa
+        .esn_high
+        .map(|high| format!(",\"64-bit\",\"0x{high:x}\""));
+    Some(format!(
+        "\"{}\",\"{}\",\"{}\",\"0x{:08x}\",\"{encryption}\",\"{}\",\"{integrity}\",\"{}\"{}\n",
+        if is_v6 { "IPv6" } else { "IPv4" },
+        address(sa.source),
+        address(sa.destination),
+        sa.spi,
+        digits(&[key, salt].concat()),
+        digits(integrity_key),
+        numbers.unwrap_or_default(),
+    ))
+}
+
+/// Octets with `0x` in front; nothing without any.
+fn digits(octets: &[u8]) -> String {
+    let prefix = if octets.is_empty() { "" } else { "0x" };
+    let digits = octets.iter().map(|octet| format!("{octet:02x}"));
+    prefix.to_owned() + &digits.collect::<String>()
+}
+
+/// What Wireshark calls the encryption and the integrity of an algorithm of a case id.
+fn names(algorithm: &str) -> Option<(&'static str, &'static str)> {
+    const GCM: &str = "AES-GCM with 16 octet ICV [RFC4106]";
+    match algorithm {
+        "aes-128-gcm" | "aes-192-gcm" | "aes-256-gcm" => return Some((GCM, "NULL")),
+        "chacha20-poly1305" => return Some(("ChaCha20 with Poly1305 [RFC7634]", "NULL")),
+        _ => {}
+    }
+    let (encryption, mac) = algorithm.split_once('+')?;
+    let encryption = match encryption {
+        "aes-128-cbc" | "aes-256-cbc" => "AES-CBC [RFC3602]",
+        "3des-cbc" => "TripleDES-CBC [RFC2451]",
+        "null" => "NULL",
+        _ => return None,
+    };
+    let mac = match mac {
+        "hmac-sha-256-128" => "HMAC-SHA-256-128 [RFC4868]",
+        "hmac-sha-1-96" => "HMAC-SHA-1-96 [RFC2404]",
+        _ => return None,
+    };
+    Some((encryption, mac))
+}
+
 /// What a pair of Wireshark's names is in a case id.
 fn algorithm(encryption: &str, integrity: &str, key_bytes: usize) -> Option<String> {
     let name = |text: &str| {
@@ -320,6 +378,38 @@ mod tests {
         assert_eq!((sa.spi, sa.esn_high), (0x1001, Some(7)));
         assert_eq!(sa.key, (0..16).collect::<Vec<u8>>());
         assert_eq!(sa.salt, [16, 17, 18, 19]);
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for (algorithm, key_bytes, integrity_bytes) in [
+            ("aes-128-gcm", 16, 0),
+            ("aes-192-gcm", 24, 0),
+            ("aes-256-gcm", 32, 0),
+            ("chacha20-poly1305", 32, 0),
+            ("aes-128-cbc+hmac-sha-1-96", 16, 20),
+            ("aes-256-cbc+hmac-sha-256-128", 32, 32),
+            ("3des-cbc+hmac-sha-256-128", 24, 32),
+            ("null+hmac-sha-1-96", 0, 20),
+        ] {
+            for esn_high in [None, Some(3)] {
+                let sa = EspSa {
+                    spi: 0x1001,
+                    algorithm: algorithm.to_owned(),
+                    key: (0..key_bytes + integrity_bytes).collect(),
+                    salt: if integrity_bytes == 0 {
+                        [1, 2, 3, 4]
+                    } else {
+                        [0; 4]
+                    },
+                    source: "192.0.2.1".parse().ok(),
+                    destination: None,
+                    esn_high,
+                };
+                let line = table_line(&sa, usize::from(integrity_bytes)).unwrap();
+                assert_eq!(parse(&line), Ok(vec![sa]), "{line}");
+            }
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod pace;
 mod payer_sum;
 mod payers;
 mod pcap_file;
+mod pcapng_file;
 mod plan;
 mod progress;
 mod received;

@@ -9,7 +9,8 @@ use tempfile::NamedTempFile;
 use crate::failure::Failure;
 use crate::output;
 
-const NEXT: &str = "make room there, or name another folder with --write";
+/// What to do where a file cannot be written.
+pub const NEXT: &str = "make room there, or name another folder with --write";
 
 /// A pcap file in the making.
 pub struct PcapFile {

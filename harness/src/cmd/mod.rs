@@ -7,3 +7,4 @@ pub mod run;
 mod run_keys;
 pub mod verify;
 mod verify_keys;
+mod verify_write;
