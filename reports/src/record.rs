@@ -314,7 +314,7 @@ pub struct Row {
 /// What was measured of one case in one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Figures {
-    /// Time a packet, from burst totals, ns.
+    /// Time a packet, from burst totals, ns; 0 where nothing is sent ([`WorkloadKind::Received`]).
     pub send_ns: Estimate,
     /// The same for the receiving gateway.
     pub receive_ns: Estimate,
@@ -327,7 +327,7 @@ pub struct Figures {
     pub disturbed_percent: [f64; 2],
     /// Paired differences to other cases of the group.
     pub against: Vec<Paired>,
-    /// Single packets.
+    /// Single packets; none where nothing is sent.
     pub send_stamped: Stamped,
     /// Single packets.
     pub receive_stamped: Stamped,

@@ -2,7 +2,8 @@
 
 mod common;
 
-use tunneltax_reports::render::{TerminalStyle, terminal};
+use tunneltax_reports::record::WorkloadKind;
+use tunneltax_reports::render::{TerminalStyle, html, terminal};
 
 fn draw(width: usize, color: bool, full: bool) -> String {
     terminal(&common::record(), &TerminalStyle { width, color, full }).unwrap()
@@ -16,6 +17,32 @@ fn eighty_columns_without_colour() {
 #[test]
 fn wide() {
     insta::assert_snapshot!(draw(132, false, false));
+}
+
+/// A group that was only received shows no sender, in any of its tables and sentences.
+#[test]
+fn what_was_received_alone_says_so() {
+    let mut record = common::record();
+    record
+        .groups
+        .retain(|group| group.kind == WorkloadKind::Capture);
+    for group in &mut record.groups {
+        group.kind = WorkloadKind::Received;
+    }
+    let style = TerminalStyle {
+        width: 120,
+        color: false,
+        full: true,
+    };
+    let text = terminal(&record, &style).unwrap();
+    assert!(text.contains("The bill of receiving alone, hot"));
+    assert!(text.contains("at the far gateway alone"));
+    assert!(text.contains("inner Gbit/s, one core at the far end"));
+    for of_both in ["both gateways together", "send + receive, ns", " both "] {
+        assert!(!text.contains(of_both), "{of_both}");
+    }
+    let page = html(&record).unwrap();
+    assert!(page.contains("the far gateway alone") && page.contains("id=\"received\""));
 }
 
 #[test]
