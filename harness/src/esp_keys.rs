@@ -222,7 +222,9 @@ fn table_sa(at: usize, line: usize, fields: &[&str]) -> Result<EspSa, KeysError>
 /// unless sequence numbers are extended.
 pub fn table_line(sa: &EspSa, integrity_bytes: usize) -> Option<String> {
     let (encryption, integrity) = names(&sa.algorithm)?;
-    let (key, integrity_key) = sa.key.split_at_checked(sa.key.len() - integrity_bytes)?;
+    let (key, integrity_key) = sa
+        .key
+        .split_at_checked(sa.key.len().checked_sub(integrity_bytes)?)?;
     let is_aead = integrity == "NULL";
     let salt = if is_aead { &sa.salt[..] } else { &[] };
     let is_v6 = [sa.source, sa.destination]

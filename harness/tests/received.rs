@@ -34,7 +34,7 @@ fn sealed(folder: &Path, capture: &str, case: &str, seed: u32) -> Sealed {
     let mut keys = "[[sa]]\n".to_owned();
     for key in ["spi", "algorithm", "key", "salt", "integrity_key"] {
         if !sent[key].is_null() {
-            keys += &format!("{key} = {}\n", sent[key]);
+            keys.extend([key, " = ", &sent[key].to_string(), "\n"]);
         }
     }
     if sent["extended"] == true {

@@ -15,7 +15,14 @@ fn run(bytes: &[u8]) {
         return;
     };
     match esp_keys::parse(text) {
-        Ok(sas) => assert!(!sas.is_empty()),
+        Ok(sas) => {
+            assert!(!sas.is_empty());
+            for sa in &sas {
+                // Whatever its keys are: a line, or none.
+                let line = esp_keys::table_line(sa, sa.key.len() / 2);
+                assert!(line.is_none_or(|line| line.ends_with('\n')));
+            }
+        }
         Err(why) => assert!(!why.to_string().is_empty()),
     }
 }

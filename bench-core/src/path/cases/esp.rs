@@ -89,11 +89,28 @@ fn open_bare<C: Cipher + 'static>(
     Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
 }
 
+fn receive_esp<C: Cipher + 'static>(
+    setup: &Setup,
+    inbox: &Inbox<'_>,
+) -> Result<Box<dyn PacketPath>, CaseError> {
+    check_cpu::<C>()?;
+    Ok(Box::new(EspReceived::<C>::new(setup, inbox)?))
+}
+
+fn receive_bare<C: Cipher + 'static>(
+    setup: &Setup,
+    inbox: &Inbox<'_>,
+) -> Result<Box<dyn PacketPath>, CaseError> {
+    check_cpu::<C>()?;
+    Ok(Box::new(BareReceived::<C>::new(setup, inbox)?))
+}
+
 fn opener<C: Cipher + 'static>(
     case: &Case,
     setup: &Setup,
     sa: &GivenSa,
 ) -> Result<Box<dyn Open>, CaseError> {
+    check_cpu::<C>()?;
     let inbox = Inbox {
         framing: case.framing,
         sas: std::slice::from_ref(sa),
@@ -344,7 +361,7 @@ impl Esps {
             make: open_esp::<C>,
             describe: tunnel::<C>,
             alone: Some(alone::<C>),
-            receive: Some(|setup, inbox| Ok(Box::new(EspReceived::<C>::new(setup, inbox)?))),
+            receive: Some(receive_esp::<C>),
             opener: Some(opener::<C>),
             ..FORWARD
         }
@@ -440,7 +457,7 @@ fn alone<C: Cipher + 'static>(beside: Kind) -> Case {
         overhead: bare::overhead(C::LAYOUT),
         make: open_bare::<C>,
         describe: |_, _| None,
-        receive: Some(|setup, inbox| Ok(Box::new(BareReceived::<C>::new(setup, inbox)?))),
+        receive: Some(receive_bare::<C>),
         opener: None,
         ..sealed
     }
