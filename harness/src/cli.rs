@@ -266,7 +266,8 @@ pub enum Format {
     Pcap,
     /// Both sides of the near gateway in one file: interface 0 is that of its network, 1 the
     /// wire's. A packet and what was sent for it share an `epb_packetid`. Beside it, its keys as
-    /// Wireshark's table `esp_sa`
+    /// Wireshark's table `esp_sa`: that file in its configuration folder, or
+    /// `-o uat:esp_sa:LINE`, with `-o esp.enable_encryption_decode:TRUE`
     Pcapng,
 }
 

@@ -3,18 +3,19 @@
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::received::Arrival;
-use tunneltax_core::path::{Case, cases};
+use tunneltax_core::path::{Case, Setup, cases};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::record::{self, Record, WorkloadKind};
 
 use super::run::{Run, seconds, setup, stop_on_interrupt};
 use crate::captures::{self, Look, Survey};
-use crate::cli::RunArguments;
+use crate::cli::{RunArguments, RunOptions};
 use crate::esp_packets::{read_keys, sealed_limits};
 use crate::failure::Failure;
 use crate::host::{self, Disturbance};
@@ -43,28 +44,47 @@ pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failu
     let chosen = (!options.selection.cases.is_empty()).then_some(&chosen[..]);
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
-    let limits = sealed_limits(&options.selection);
-    let surveys = captures::survey(
-        captures::sources(&arguments.files)?,
-        limits,
-        &Look::default(),
-        &stop,
-    )?;
     let setup = setup(&options.selection);
     let keyring = Keyring {
         file,
         sas: &sas,
-        setup: &setup,
+        // Nothing is forwarded before the measuring begins: no flow needs room.
+        setup: &setup.for_packets(1),
     };
-    let received = |survey: &Survey| receive(&keyring, survey, limits, &stop);
-    let received: Vec<Received> = surveys.iter().map(received).collect::<Result<_, _>>()?;
+    let opened = open(&keyring, arguments, &stop)?;
     let mut parts = Vec::new();
-    for (survey, received) in surveys.iter().zip(&received) {
+    for (survey, received) in &opened {
         for bundle in &received.bundles {
             parts.push(Part::new(survey, received, bundle, chosen)?);
         }
     }
+    measure(options, &setup, &stop, &opened, parts)
+}
 
+/// Opens every capture once.
+fn open(
+    keyring: &Keyring<'_>,
+    arguments: &RunArguments,
+    stop: &AtomicBool,
+) -> Result<Vec<Opened>, Failure> {
+    let limits = sealed_limits(&arguments.options.selection);
+    let sources = captures::sources(&arguments.files)?;
+    let surveys = captures::survey(sources, limits, &Look::default(), stop)?.into_iter();
+    let opened = surveys.map(|survey| {
+        let received = receive(keyring, &survey, limits, stop)?;
+        Ok((survey, received))
+    });
+    opened.collect()
+}
+
+/// Plans, measures, reports.
+fn measure(
+    options: &RunOptions,
+    setup: &Setup,
+    stop: &AtomicBool,
+    opened: &[Opened],
+    mut parts: Vec<Part<'_>>,
+) -> Result<ExitCode, Failure> {
     let pinned = host::pin();
     let disturbance = Disturbance::now();
     let clock = Clock::measure();
@@ -72,9 +92,9 @@ pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failu
     let bench = Bench {
         cases: &all,
         refuted: &[],
-        setup: &setup,
+        setup,
         clock: &clock,
-        stop: &stop,
+        stop,
         tunnel_twin: "",
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
@@ -93,12 +113,12 @@ pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failu
         part.plan(&planner, share, options.full);
     }
     if !options.json && !options.quiet {
-        output::print(&describe(&surveys, &received, &parts, seconds))?;
+        output::print(&describe(opened, &parts, seconds))?;
     }
     let mut run = Run {
         record: Record {
             cases: all.iter().map(|case| case_of_record(case)).collect(),
-            captures: captures_of_record(&surveys, &received, &parts),
+            captures: captures_of_record(opened, &parts),
             ..outset::begin(&bench, options, pinned, &[])
         },
         options,
@@ -107,7 +127,7 @@ pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failu
         planner: &planner,
         bar: progress::bar(groups, options.quiet || options.json),
         anchors: Vec::new(),
-        pace: Pace::begin(seconds, share * groups as f64),
+        pace: Pace::begin(seconds, seconds),
         disturbance,
         rng,
     };
@@ -117,6 +137,9 @@ pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failu
     run.bar.finish_and_clear();
     run.conclude()
 }
+
+/// A capture, and what of it was opened.
+type Opened = (Survey, Received);
 
 /// Packets of a capture that the same cases open, and these cases.
 struct Part<'r> {
@@ -265,32 +288,25 @@ fn case_of_record(case: &Case) -> record::Case {
     }
 }
 
-fn captures_of_record(
-    surveys: &[Survey],
-    received: &[Received],
-    parts: &[Part<'_>],
-) -> Vec<record::Capture> {
-    let of = |(survey, received): (&Survey, &Received)| {
+fn captures_of_record(opened: &[Opened], parts: &[Part<'_>]) -> Vec<record::Capture> {
+    let of = |(survey, received): &Opened| {
         let parts = parts.iter().filter(|part| part.survey.name == survey.name);
         let replayed: Vec<&Arrival> = parts.flat_map(|part| &part.arrivals).copied().collect();
         received.to_record(survey, &replayed)
     };
-    surveys.iter().zip(received).map(of).collect()
+    opened.iter().map(of).collect()
 }
 
 /// What was opened, and the plan, in words.
-fn describe(surveys: &[Survey], received: &[Received], parts: &[Part<'_>], seconds: f64) -> String {
-    let opened = surveys
-        .iter()
-        .zip(received)
-        .map(|(survey, of)| of.describe(survey));
+fn describe(opened: &[Opened], parts: &[Part<'_>], seconds: f64) -> String {
+    let lines = opened.iter().map(|(survey, of)| of.describe(survey));
     let kept: usize = parts.iter().map(|part| part.arrivals.len()).sum();
     let of: usize = parts.iter().map(|part| part.bundle.arrivals.len()).sum();
     let rows: usize = parts.iter().map(|part| part.cases.len()).sum();
     format!(
         "{}{} rows, received alone: nothing is sent; {kept} of {of} packets, about {seconds:.0} s \
          to measure.\n\n",
-        opened.collect::<String>(),
+        lines.collect::<String>(),
         rows * TEMPERATURES.len(),
     )
 }
