@@ -48,7 +48,7 @@ pub fn loaded<R>(case: &Case, packets: &[&[u8]], then: impl FnOnce(&mut [Frame<'
     let longest = packets.iter().map(|packet| packet.len()).max();
     let mut arena = Arena::new(
         packets.len(),
-        case.overhead.front,
+        case.overhead.headroom(),
         longest.unwrap_or(0),
         case.overhead.tailroom(),
     );
