@@ -34,6 +34,15 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// Packets that were dropped and answered.
+    pub fn icmp_answers(&self) -> u64 {
+        let drops = self.drops.iter();
+        drops
+            .filter(|(reason, _)| reason.is_answered())
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Adds the counts of another walk to this one; which packets were carried stays as it is.
     pub fn add(&mut self, other: &Self) {
         self.packets += other.packets;

@@ -22,7 +22,7 @@ use crate::cli::VerifyArguments;
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::output;
 use crate::pcap_file::PcapFile;
-use crate::select::select_cases;
+use crate::select::{over_underlay, select_cases};
 
 /// Schema of `tunnels.json`.
 const TUNNELS_SCHEMA: &str = "tunneltax-tunnels/2";
@@ -38,6 +38,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         &arguments.selection.cases,
         &[Kind::Variant, Kind::Yardstick],
     )?;
+    let cases = over_underlay(cases, arguments.selection.underlay)?;
     let limits = limits(&arguments.selection);
     let setup = setup(&arguments.selection);
     if let Some(folder) = &arguments.write {
