@@ -37,7 +37,7 @@ const OVERHEAD: &str = "\
 JSON, for each case:
   added          bytes added, one number an inner size; null where no such packet exists
   fragments      packets that leave for an inner IPv4 packet without DF; with DF, or of IPv6, a
-                 packet for which this is more than 1 is dropped with ICMP
+                 packet for which this is more than 1 is dropped with ICMP, but by esp+fragment/…
   segmented      true where the tunnel is in TCP, which cuts what does not fit, DF or not
   largest_inner  largest inner packet that fits the MTU
   mss_ipv4       TCP MSS to clamp to over inner IPv4; mss_ipv6 over inner IPv6";

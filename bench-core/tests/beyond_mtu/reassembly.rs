@@ -331,6 +331,24 @@ fn congestion_on_one_fragment_is_the_datagrams() {
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Whatever comes, memory stays where it is, and what comes out is as long as it says.
+    #[test]
+    fn any_fragments_at_all(
+        pieces in prop::collection::vec((0..40_u16, 0..24_u16, 0..6_usize, any::<bool>()), 1..200),
+    ) {
+        let mut table = Reassembly::new();
+        for (identification, offset, units, more) in pieces {
+            let taken = table.take(&piece(identification, offset, units * 8, more));
+            if let Ok(Taken::Whole(place)) = taken {
+                let datagram = table.datagram(place);
+                let total = u16::from_be_bytes([datagram[2], datagram[3]]);
+                prop_assert_eq!(usize::from(total), datagram.len());
+                prop_assert!(datagram[20..].iter().all(|octet| *octet == identification as u8));
+            }
+            prop_assert!(table.held() <= DATAGRAMS_MAX);
+        }
+    }
+
     /// Fragments of one datagram, cut anywhere, in any order, some twice: it comes out once, when
     /// the last of them is there, and as it was.
     #[test]
