@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::beyond_mtu::{BEYOND, BeyondMtu};
 use super::{Case, CaseError, FORWARD, Kind};
 use crate::cipher::gmac::Gmac;
 use crate::cipher::ring::{self, Ring};
@@ -17,11 +18,8 @@ use crate::cipher::{
 };
 use crate::path::bare::{self, Bare};
 use crate::path::esp::{Esp, Framing};
-use crate::path::esp_fitted::EspFitted;
 use crate::path::esp_many::EspMany;
 use crate::path::esp_transit::EspTransit;
-use crate::path::outer_fragments::OuterFragments;
-use crate::path::overhead::{Beyond, Overhead};
 use crate::path::{PacketPath, Setup};
 use crate::sa::{Keys, Numbers, SALT_BYTES};
 
@@ -83,27 +81,6 @@ fn open_esp<C: Cipher + 'static>(
     Ok(Box::new(Esp::<C>::new(setup, &keys, case.framing)?))
 }
 
-fn open_outer_fragments<C: Cipher + 'static>(
-    case: &Case,
-    setup: &Setup,
-) -> Result<Box<dyn PacketPath>, CaseError> {
-    let clearing = Setup {
-        clear_df: true,
-        ..setup.clone()
-    };
-    let esp = Esp::<C>::new(&clearing, &keys(setup, C::KEY_BYTES), case.framing)?;
-    Ok(Box::new(OuterFragments::new(esp, setup, case.outer)))
-}
-
-fn open_fitted<C: Cipher + 'static>(
-    case: &Case,
-    setup: &Setup,
-) -> Result<Box<dyn PacketPath>, CaseError> {
-    let (keys, beyond) = (keys(setup, C::KEY_BYTES), case.overhead.beyond);
-    let path = EspFitted::<C>::new(setup, &keys, case.framing, beyond)?;
-    Ok(Box::new(path))
-}
-
 fn open_bare<C: Cipher + 'static>(
     _: &Case,
     setup: &Setup,
@@ -157,16 +134,18 @@ const PLAIN: Esps = Esps {
     step: "encapsulation",
 };
 
+const OVER_V6: Esps = Esps {
+    framing: Framing::OVER_V6,
+    kind: Kind::Variant,
+    path: "esp6",
+    words: "ESP tunnel over IPv6",
+    stages: stages!["encapsulate over IPv6"],
+    ..PLAIN
+};
+
 /// Beside plain ESP.
 const OTHERS: [Esps; 5] = [
-    Esps {
-        framing: Framing::OVER_V6,
-        kind: Kind::Variant,
-        path: "esp6",
-        words: "ESP tunnel over IPv6",
-        stages: stages!["encapsulate over IPv6"],
-        ..PLAIN
-    },
+    OVER_V6,
     Esps {
         framing: Framing::IN_UDP,
         kind: Kind::Variant,
@@ -227,7 +206,7 @@ pub(super) fn cases() -> Vec<Case> {
     }
     NO_REPLAY.usual(&mut cases);
     PLAIN.beyond_the_mtu(&mut cases);
-    OTHERS[0].beyond_the_mtu(&mut cases);
+    OVER_V6.beyond_the_mtu(&mut cases);
     more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
     more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
     more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
@@ -256,26 +235,18 @@ impl Esps {
     /// AEADs that are most in use.
     fn beyond_the_mtu(&self, cases: &mut Vec<Case>) {
         for how in &BEYOND {
-            how.of::<none::None>(&self.none(), cases);
-            how.of::<Ring<{ ring::AES_256 }>>(&self.sealed::<Ring<{ ring::AES_256 }>>(), cases);
-            how.of::<AwsLc<{ aws_lc::AES_256 }>>(
-                &self.sealed::<AwsLc<{ aws_lc::AES_256 }>>(),
-                cases,
-            );
-            how.of::<RustCrypto<aes_gcm::Aes256Gcm>>(
-                &self.sealed::<RustCrypto<aes_gcm::Aes256Gcm>>(),
-                cases,
-            );
-            how.of::<Ring<{ ring::CHACHA20 }>>(&self.sealed::<Ring<{ ring::CHACHA20 }>>(), cases);
-            how.of::<AwsLc<{ aws_lc::CHACHA20 }>>(
-                &self.sealed::<AwsLc<{ aws_lc::CHACHA20 }>>(),
-                cases,
-            );
-            how.of::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(
-                &self.sealed::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(),
-                cases,
-            );
+            cases.push(how.of::<none::None>(&self.none()));
+            cases.push(self.sealed_beyond::<Ring<{ ring::AES_256 }>>(how));
+            cases.push(self.sealed_beyond::<AwsLc<{ aws_lc::AES_256 }>>(how));
+            cases.push(self.sealed_beyond::<RustCrypto<aes_gcm::Aes256Gcm>>(how));
+            cases.push(self.sealed_beyond::<Ring<{ ring::CHACHA20 }>>(how));
+            cases.push(self.sealed_beyond::<AwsLc<{ aws_lc::CHACHA20 }>>(how));
+            cases.push(self.sealed_beyond::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(how));
         }
+    }
+
+    fn sealed_beyond<C: Cipher + 'static>(&self, how: &BeyondMtu) -> Case {
+        how.of::<C>(&self.sealed::<C>())
     }
 
     /// With what older gateways speak.
@@ -405,82 +376,6 @@ impl Esps {
             }
             (true, _) => (none, "encryption + integrity", &["seal"]),
         }
-    }
-}
-
-/// What a gateway does with packets that do not fit the underlay, where that has no jumbo
-/// frames.
-struct BeyondMtu {
-    /// Behind the name of the path in an id.
-    suffix: &'static str,
-    /// For people.
-    words: &'static str,
-    /// The stage, which stands behind all others or in the place of the encapsulation.
-    stage: &'static str,
-    step: &'static str,
-    how: fn(&Case) -> Beyond,
-}
-
-const BEYOND: [BeyondMtu; 3] = [
-    BeyondMtu {
-        suffix: "fragment",
-        words: "fragmented outside",
-        stage: "fragment",
-        step: "fragmentation outside",
-        how: |case| Beyond::FragmentedOutside(case.outer),
-    },
-    BeyondMtu {
-        suffix: "inner-fragment",
-        words: "fragmented inside",
-        stage: "fragment, ",
-        step: "fragmentation inside",
-        how: |_| Beyond::FragmentedInside,
-    },
-    BeyondMtu {
-        suffix: "drop",
-        words: "dropped if too long",
-        stage: "look at the MTU, ",
-        step: "look at the MTU",
-        how: |_| Beyond::Dropped,
-    },
-];
-
-impl BeyondMtu {
-    /// This, of a case that carries packets of any length with the same cipher.
-    fn of<C: Cipher + 'static>(&self, below: &Case, cases: &mut Vec<Case>) {
-        let (path, cipher) = below.id.split_once('/').unwrap_or((below.id, ""));
-        let (framed, sealed) = below.title.split_once(", ").unwrap_or((below.title, ""));
-        let beyond = (self.how)(below);
-        let is_outside = matches!(beyond, Beyond::FragmentedOutside(_));
-        let mut stages: Vec<&str> = below.stages.to_vec();
-        if is_outside {
-            stages.push(self.stage);
-        } else {
-            let encapsulation = stages.iter_mut().find(|s| s.starts_with("encapsulate"));
-            if let Some(stage) = encapsulation {
-                *stage = leaked(format!("{}{stage}", self.stage));
-            }
-        }
-        cases.push(Case {
-            id: leaked(format!("{path}+{}/{cipher}", self.suffix)),
-            title: leaked(format!("{framed}, {}, {sealed}", self.words)),
-            stages: Box::leak(stages.into_boxed_slice()),
-            step_of: Some(below.id),
-            step: self.step,
-            kind: Kind::Variant,
-            overhead: Overhead {
-                beyond,
-                ..below.overhead
-            },
-            make: if is_outside {
-                open_outer_fragments::<C>
-            } else {
-                open_fitted::<C>
-            },
-            describe: |_, _| None,
-            alone: None,
-            ..*below
-        });
     }
 }
 
