@@ -41,6 +41,14 @@ reasons! {
     Denied = "denied",
     /// A later fragment whose first fragment, which carries the ports, has not been seen.
     FragmentOrphan = "fragment_orphan",
+    /// Too long for the tunnel, and not to be fragmented: answered with an ICMP message, which
+    /// is in the frame now (RFC 1191, 4).
+    FragmentationNeeded = "fragmentation_needed",
+    /// An IPv6 packet too long for the tunnel: answered with an ICMPv6 message, which is in the
+    /// frame now (RFC 4443, 3.2).
+    PacketTooBig = "packet_too_big",
+    /// Too long for the tunnel, and not to be answered.
+    OverMtu = "over_mtu",
     /// Head- or tailroom is used up, or the burst is longer than the path was made for.
     NoRoom = "no_room",
     /// The SA has used its last sequence number and must be replaced (RFC 4303, 3.3.3); or the
@@ -72,8 +80,13 @@ reasons! {
     OutOfSequence = "out_of_sequence",
     /// A TCP segment without octets.
     Acknowledgement = "acknowledgement",
-    /// What came so far is not a whole record; its octets are kept.
+    /// What came so far is not a whole record or datagram; its octets are kept.
     Held = "held",
+    /// A fragment that was received before (RFC 8200, 4.5 allows to tell it from an overlap).
+    DuplicateFragment = "duplicate_fragment",
+    /// A fragment that has octets in common with another, or lies behind the end: the whole
+    /// datagram is thrown away (RFC 5722, 4).
+    OverlappingFragment = "overlapping_fragment",
     /// No record begins like this or has this length, or more follows behind it.
     BadRecord = "bad_record",
     /// Key id or peer id are of another tunnel.
@@ -125,7 +138,12 @@ impl Reason {
 
     /// A tunnel's decision on a packet that is beyond it, before it is sealed: no fault either.
     pub const fn is_limit(self) -> bool {
-        matches!(self, Self::TooLong)
+        matches!(self, Self::TooLong | Self::OverMtu) || self.is_answered()
+    }
+
+    /// The frame holds an ICMP message to the packet's source.
+    pub const fn is_answered(self) -> bool {
+        matches!(self, Self::FragmentationNeeded | Self::PacketTooBig)
     }
 }
 

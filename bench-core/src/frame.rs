@@ -3,6 +3,8 @@
 //! All memory is taken once, by [`Arena::new`]; growing a packet at either end moves two
 //! integers and never allocates or copies. A *burst* is a `&mut [Frame]`.
 
+use std::ops::Range;
+
 use crate::fate::{Fate, Reason};
 
 /// A cache line of x86-64.
@@ -55,6 +57,8 @@ impl Arena {
                 fate: Fate::Carried,
                 over_mtu: false,
                 segment_bytes: 0,
+                segments: 0,
+                segment_gap_bytes: 0,
             })
             .collect()
     }
@@ -72,9 +76,14 @@ pub struct Frame<'a> {
     pub fate: Fate,
     /// Set by a path when the packet, as sent, is longer than the outer MTU.
     pub over_mtu: bool,
-    /// Set by a path that sent one packet as several: they stand back to back, and each but the
-    /// last has so many bytes. 0 where there is only one.
+    /// Set by a path that sent one packet as several: each but the last has so many bytes. 0
+    /// where there is only one.
     pub segment_bytes: u32,
+    /// How many they are; the last may be shorter than the others, or longer. 0 where there is
+    /// only one.
+    pub segments: u32,
+    /// Bytes between one and the next that belong to neither; 0 where they stand back to back.
+    pub segment_gap_bytes: u32,
 }
 
 impl Frame<'_> {
@@ -86,7 +95,7 @@ impl Frame<'_> {
         self.next_hop = 0;
         self.fate = Fate::Carried;
         self.over_mtu = false;
-        self.segment_bytes = 0;
+        self.join();
         let Some(room) = self.buffer.get_mut(self.headroom as usize..) else {
             return false;
         };
@@ -112,11 +121,68 @@ impl Frame<'_> {
 
     /// The packets that would be on the wire, in order: one, or what it was cut into.
     pub fn wire_packets(&self) -> impl Iterator<Item = &[u8]> {
-        let bytes = match self.segment_bytes {
-            0 => self.len(),
-            bytes => bytes as usize,
-        };
-        self.bytes().chunks(bytes.max(1))
+        let bytes = self.bytes();
+        self.places().filter_map(|place| bytes.get(place))
+    }
+
+    /// Where each of them stands in [`Frame::bytes`].
+    pub fn places(&self) -> impl Iterator<Item = Range<usize>> + use<> {
+        let (count, end) = (self.segments.max(1) as usize, self.len());
+        let each_bytes = self.segment_bytes as usize;
+        let stride_bytes = each_bytes + self.segment_gap_bytes as usize;
+        (0..count).map(move |at| {
+            let start = at * stride_bytes;
+            let is_last = at + 1 == count;
+            start..if is_last { end } else { start + each_bytes }
+        })
+    }
+
+    /// Says that the packet stands here as `segments`, at least two, back to back, each but the
+    /// last of `segment_bytes`.
+    #[inline(always)]
+    pub fn cut(&mut self, segments: usize, segment_bytes: usize) {
+        self.segments = segments as u32;
+        self.segment_bytes = segment_bytes as u32;
+        self.segment_gap_bytes = 0;
+    }
+
+    /// Says that it is one packet.
+    #[inline(always)]
+    pub fn join(&mut self) {
+        self.segments = 0;
+        self.segment_bytes = 0;
+        self.segment_gap_bytes = 0;
+    }
+
+    /// A frame on a part of this one: a packet of `bytes` with `headroom` in front, and the rest
+    /// of `place`, a part of [`Frame::bytes`], behind. `None` where the place does not hold it.
+    #[inline(always)]
+    pub fn part(
+        &mut self,
+        place: Range<usize>,
+        headroom: usize,
+        bytes: usize,
+    ) -> Option<Frame<'_>> {
+        let buffer = self.bytes_mut().get_mut(place)?;
+        let end = headroom + bytes;
+        (end <= buffer.len()).then_some(Frame {
+            buffer,
+            headroom: headroom as u32,
+            start: headroom as u32,
+            end: end as u32,
+            next_hop: 0,
+            fate: Fate::Carried,
+            over_mtu: false,
+            segment_bytes: 0,
+            segments: 0,
+            segment_gap_bytes: 0,
+        })
+    }
+
+    /// Bytes in front of the packet in its buffer.
+    #[inline(always)]
+    pub fn offset(&self) -> usize {
+        self.start as usize
     }
 
     /// Bytes of the packet.

@@ -4,7 +4,7 @@
 use crate::fate::{DropCounts, Fate, Reason};
 use crate::frame::{Arena, Frame};
 use crate::path::{Case, Setup};
-use crate::workload::Workload;
+use crate::workload::{Workload, came_out};
 
 /// One walk over a workload, exact: what came in, what was sent, what was dropped.
 #[derive(Clone, Default)]
@@ -21,6 +21,8 @@ pub struct Proof {
     pub wire_bytes: u64,
     /// Packets on the wire: one for each that was sent, or as many as it was cut into.
     pub wire_packets: u64,
+    /// Packets on the wire that are fragments of what was sent.
+    pub fragments: u64,
     /// Packets longer than the outer MTU when sent.
     pub over_mtu: u64,
     /// Dropped by the near or the far gateway.
@@ -32,6 +34,15 @@ pub struct Proof {
 }
 
 impl Proof {
+    /// Packets that were dropped and answered.
+    pub fn icmp_answers(&self) -> u64 {
+        let drops = self.drops.iter();
+        drops
+            .filter(|(reason, _)| reason.is_answered())
+            .map(|(_, count)| count)
+            .sum()
+    }
+
     /// Adds the counts of another walk to this one; which packets were carried stays as it is.
     pub fn add(&mut self, other: &Self) {
         self.packets += other.packets;
@@ -41,6 +52,7 @@ impl Proof {
         self.wire_bytes += other.wire_bytes;
         self.wire_packets += other.wire_packets;
         self.over_mtu += other.over_mtu;
+        self.fragments += other.fragments;
         self.verified += other.verified;
         self.drops.merge(&other.drops);
     }
@@ -88,7 +100,7 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
     let burst = setup.burst.max(1);
     let mut arena = Arena::new(
         burst,
-        case.overhead.front,
+        case.overhead.headroom(),
         workload.longest(),
         case.overhead.tailroom(),
     );
@@ -108,7 +120,7 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
                 continue;
             }
             let at = proof.packets + at as u64;
-            if frame.len() != packet.len() + case.overhead.added_bytes(packet.len()) {
+            if frame.len() != packet.len() + case.overhead.added_to(packet) {
                 return Err(Disproof::Length(at));
             }
             let leaked = || frame.wire_packets().any(|sent| leaks(packet, sent));
@@ -118,7 +130,12 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
             proof.sent_packets += 1;
             proof.sent_inner_bytes += packet.len() as u64;
             proof.wire_bytes += frame.len() as u64;
-            proof.wire_packets += frame.wire_packets().count() as u64;
+            let wire_packets = frame.wire_packets().count() as u64;
+            proof.wire_packets += wire_packets;
+            // A tunnel over TCP has segments.
+            if wire_packets > 1 && case.overhead.segments.is_none() {
+                proof.fragments += wire_packets;
+            }
             proof.over_mtu += u64::from(frame.over_mtu);
         }
         path.receive(frames);
@@ -129,7 +146,7 @@ pub fn prove(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result<Proo
                     proof.drops.add(reason);
                 }
                 Fate::Dropped(reason) => return Err(Disproof::Lost { packet: at, reason }),
-                Fate::Carried if frame.bytes() == workload.expected(case.hops, at as usize) => {
+                Fate::Carried if came_out(frame, workload.expected(case.hops, at as usize)) => {
                     proof.verified += 1;
                 }
                 Fate::Carried => return Err(Disproof::Different(at)),
@@ -248,7 +265,7 @@ fn forgery_passes(case: &Case, setup: &Setup, workload: &Workload<'_>) -> Result
     let mut path = case.open(setup)?;
     let mut arena = Arena::new(
         1,
-        case.overhead.front,
+        case.overhead.headroom(),
         workload.longest(),
         case.overhead.tailroom(),
     );

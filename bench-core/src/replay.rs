@@ -25,7 +25,7 @@ use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
 use crate::shares::{self, Share, Spans};
-use crate::workload::{Shape, Workload};
+use crate::workload::{Shape, Workload, came_out};
 
 /// Least difference between two visits, in ns a reading, that counts as a disagreement.
 pub const DISTURBED_NS: f64 = 300.0;
@@ -178,7 +178,11 @@ impl Lane {
 
 /// Memory for `packets` frames that every one of `cases` can work in.
 fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Arena {
-    let headroom = cases.iter().map(|c| c.overhead.front).max().unwrap_or(0);
+    let headroom = cases
+        .iter()
+        .map(|c| c.overhead.headroom())
+        .max()
+        .unwrap_or(0);
     let tailroom = cases
         .iter()
         .map(|c| c.overhead.tailroom())
@@ -410,7 +414,7 @@ impl Desk<'_, '_> {
             let right = self
                 .workload
                 .expected(lane.hops(), self.position(first_stretch, *at));
-            !frame.is_carried() || frame.bytes() != right
+            !frame.is_carried() || !came_out(frame, right)
         });
         if let (Some((at, frame)), None) = (wrong, &lane.failed) {
             let at = self.position(first_stretch, at) % self.workload.len().max(1);

@@ -7,7 +7,7 @@ mod mix;
 mod packet;
 
 pub use mix::Mix;
-use packet::{Flow, Hosts, write_packet};
+use packet::{Flow, Fragmenting, Hosts, write_packet};
 use rand::SeedableRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +33,8 @@ pub struct Recipe {
     pub in_turn: bool,
     /// How many of 100 flows are IPv6; the others are IPv4.
     pub ipv6_percent: u8,
+    /// IPv4 packets have DF set, as hosts send them that look for the MTU of a path (RFC 1191).
+    pub dont_fragment: bool,
     /// Draws order, addresses, ports and payloads.
     pub seed: u64,
 }
@@ -46,6 +48,7 @@ impl Recipe {
             flows: FLOWS,
             in_turn: false,
             ipv6_percent: 0,
+            dont_fragment: true,
             seed,
         }
     }
@@ -73,8 +76,12 @@ impl Recipe {
             let Some(flow) = flow else {
                 continue;
             };
+            let fragmenting = Fragmenting {
+                identification: index as u16,
+                dont_fragment: self.dont_fragment,
+            };
             scratch.resize(usize::from(size), 0);
-            if write_packet(flow, index as u16, &mut scratch, &mut random).is_some() {
+            if write_packet(flow, fragmenting, &mut scratch, &mut random).is_some() {
                 chunk.push(&scratch, None);
             }
         }

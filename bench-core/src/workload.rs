@@ -4,9 +4,12 @@
 use std::ops::Range;
 use std::sync::OnceLock;
 
-use crate::frame::LINE_BYTES;
+use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet};
+
+use crate::frame::{Frame, LINE_BYTES};
 use crate::net::flow_table::FlowRoom;
 use crate::path::esp::Framing;
+use crate::path::overhead::FRAGMENT_UNIT_BYTES;
 use crate::path::received::{Arrival, Inbox};
 use crate::path::{GivenSa, reference};
 use crate::wire;
@@ -259,6 +262,64 @@ impl<'c> Workload<'c> {
         };
         filtered.labelled(labels.collect())
     }
+}
+
+/// Whether a frame holds the packet that must come out: as it is, or in fragments that a host
+/// makes it of. Fragments are read by pnet, as the reference is.
+pub fn came_out(frame: &Frame<'_>, expected: &[u8]) -> bool {
+    if frame.segments == 0 {
+        return frame.bytes() == expected;
+    }
+    let Some(whole) = Ipv4Packet::new(expected).filter(|ip| ip.get_version() == 4) else {
+        return false;
+    };
+    let header_bytes = usize::from(whole.get_header_length()) * 4;
+    let Some((_, mut rest)) = expected.split_at_checked(header_bytes) else {
+        return false;
+    };
+    let mut offset = usize::from(whole.get_fragment_offset()) * FRAGMENT_UNIT_BYTES;
+    for packet in frame.wire_packets() {
+        let Some(fragment) = Ipv4Packet::new(packet) else {
+            return false;
+        };
+        let Some((header, data)) = packet.split_at_checked(header_bytes) else {
+            return false;
+        };
+        let Some((mine, behind)) = rest.split_at_checked(data.len()) else {
+            return false;
+        };
+        let more = !behind.is_empty() || whole.get_flags() & Ipv4Flags::MoreFragments != 0;
+        let flags = if more { Ipv4Flags::MoreFragments } else { 0 };
+        let in_units = behind.is_empty() || data.len().is_multiple_of(FRAGMENT_UNIT_BYTES);
+        let is_right = usize::from(fragment.get_total_length()) == packet.len()
+            && usize::from(fragment.get_fragment_offset()) * FRAGMENT_UNIT_BYTES == offset
+            && fragment.get_flags() == flags
+            && fragment.get_checksum() == ipv4::checksum(&fragment)
+            && (data, in_units) == (mine, true)
+            && same_header(
+                header,
+                expected,
+                rest.len() == expected.len() - header_bytes,
+            );
+        if !is_right {
+            return false;
+        }
+        offset += data.len();
+        rest = behind;
+    }
+    rest.is_empty()
+}
+
+/// Whether a fragment's header is the datagram's, but for length, flags, offset and checksum.
+/// Options that only the first fragment has are NOPs in the others.
+fn same_header(header: &[u8], expected: &[u8], is_first: bool) -> bool {
+    const NOP: u8 = 1;
+    let mut pairs = header.iter().zip(expected).enumerate();
+    pairs.all(|(at, (one, other))| match at {
+        2 | 3 | 6 | 7 | 10 | 11 => true,
+        20.. if !is_first => one == other || *one == NOP,
+        _ => one == other,
+    })
 }
 
 /// Sizes of the data caches of a core, as the host tells them.

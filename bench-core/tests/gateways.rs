@@ -28,7 +28,7 @@ fn walked(
     packets: &[Vec<u8>],
     walk: impl FnOnce(&mut [tunneltax_core::frame::Frame<'_>]),
 ) -> Vec<(Fate, Vec<u8>)> {
-    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
     let longest = packets.iter().map(Vec::len).max().unwrap();
     let mut arena = Arena::new(packets.len(), front, longest, behind);
     let mut burst = arena.frames();

@@ -10,6 +10,7 @@ use packets::{A, A6, B, B6, udp4, udp6};
 use tunneltax_core::cipher::Cipher;
 use tunneltax_core::fate::Fate;
 use tunneltax_core::frame::Arena;
+use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Kind, Setup, cases, find, reference};
 
 #[test]
@@ -70,6 +71,17 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     }
     // A framing and six AEADs.
     assert_eq!(of("esp+noreplay").count(), 1 + 6);
+    // The same of two framings, for each way to treat what does not fit the underlay.
+    for path in [
+        "esp+fragment",
+        "esp+inner-fragment",
+        "esp+drop",
+        "esp6+fragment",
+        "esp6+inner-fragment",
+        "esp6+drop",
+    ] {
+        assert_eq!(of(path).count(), 1 + 6, "{path}");
+    }
     for path in [
         "esp-transit",
         "esp+1sa",
@@ -104,6 +116,7 @@ fn an_id_names_its_algorithm_and_library() {
         let works = works.iter().any(|stage| case.stages.contains(stage));
         assert_eq!(works, named.is_some(), "{}", case.id);
         let several = path == "esp-transit" || path.ends_with("sa");
+        let several = several || case.overhead.beyond != Beyond::Carried;
         let sealed = path.starts_with("esp") && named.is_some() && !several;
         assert_eq!(case.tunnel(&Setup::default()).is_some(), sealed);
         let on_bill = ["aes-256-gcm", "chacha20-poly1305"];
@@ -179,7 +192,7 @@ fn round_trip(case: &Case, setup: &Setup, packet: &[u8]) -> (Vec<u8>, Vec<u8>) {
     let mut path = case.open(setup).unwrap();
     let mut arena = Arena::new(
         1,
-        case.overhead.front,
+        case.overhead.headroom(),
         packet.len(),
         case.overhead.tailroom(),
     );
@@ -247,7 +260,7 @@ fn a_dropped_frame_is_passed_over() {
         let mut path = case.open(&Setup::default()).unwrap();
         let mut arena = Arena::new(
             3,
-            case.overhead.front,
+            case.overhead.headroom(),
             packet.len(),
             case.overhead.tailroom(),
         );

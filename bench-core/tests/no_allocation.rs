@@ -230,6 +230,10 @@ fn traffic(round: u16) -> Vec<Vec<u8>> {
         ));
     }
     packets.push(ip4(17, &[1; 40], &ports(53), |_| ()));
+    let long = [&ports(53)[..], &[1; 1440]].concat();
+    packets.push(ip4(17, &[1; 4], &long, |h| h.dont_fragment = false));
+    packets.push(ip4(17, &[], &long, |_| ()));
+    packets.push(ip6(59, &long));
     packets.push(ip4(17, &[], &ports(53), |h| h.more_fragments = true));
     packets.push(ip4(17, &[], &ports(53), |h| {
         h.fragment_offset = 1.try_into().unwrap();
@@ -274,7 +278,7 @@ fn calls_of(case: &Case) -> ([(u64, u64); 2], usize, usize) {
         let packets = traffic(round);
         let mut arena = Arena::new(
             packets.len(),
-            case.overhead.front,
+            case.overhead.headroom(),
             1500,
             case.overhead.tailroom(),
         );

@@ -29,7 +29,7 @@ fn inner(payload: usize) -> Vec<u8> {
 /// What a case's near gateway makes of packets, one after another.
 fn sent(case: &Case, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut path = case.open(&Setup::default()).unwrap();
-    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
     let longest = packets.iter().map(Vec::len).max().unwrap();
     let mut arena = Arena::new(packets.len(), front, longest, behind);
     let mut burst = arena.frames();

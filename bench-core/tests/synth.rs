@@ -245,13 +245,15 @@ proptest! {
         ipv6_percent in 0u8..=100,
         seed in any::<u64>(),
     ) {
-        let recipe = Recipe { mix: Mix::Size(size), packets, flows, in_turn: seed % 2 == 0, ipv6_percent, seed };
+        let recipe = Recipe { mix: Mix::Size(size), packets, flows, in_turn: seed % 2 == 0, ipv6_percent, dont_fragment: seed % 3 > 0, seed };
         match recipe.chunk() {
             Ok(chunk) => {
                 prop_assert_eq!(chunk.len(), packets);
                 for packet in chunk.packets() {
                     prop_assert_eq!(packet.len(), usize::from(size));
                     flow_of_valid(packet);
+                    let has_df = packet[6] & 0x40 != 0;
+                    prop_assert!(packet[0] >> 4 == 6 || has_df == recipe.dont_fragment);
                 }
             }
             Err(error) => prop_assert!(size < 48 && ipv6_percent > 0, "{}", error),

@@ -9,6 +9,7 @@ use tunneltax_core::cipher::ring::{AES_256, Ring};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::underlay::Family;
 use tunneltax_core::path::{Case, Setup, cases, find, keys, overhead, reference};
 use tunneltax_core::sa::{InboundSa, Numbers, OutboundSa};
@@ -27,7 +28,7 @@ fn case(id: &str) -> &'static Case {
 /// What a case's near gateway makes of a packet.
 fn sent(case: &Case, packet: &[u8]) -> Vec<u8> {
     let mut path = case.open(&Setup::default()).unwrap();
-    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
     let mut arena = Arena::new(1, front, packet.len(), behind);
     let mut burst = arena.frames();
     assert!(burst[0].load(packet));
@@ -88,23 +89,36 @@ fn bytes_added_are_those_of_the_standards() {
     }
 }
 
+/// The same without DF.
+fn may_be_cut(mut packet: Vec<u8>) -> Vec<u8> {
+    packet[6] &= !0x40;
+    packets::fix_checksum(&mut packet);
+    packet
+}
+
 /// The arithmetic and what the path emits are one, for every case and every size, and so is what
 /// fits the MTU: from a header with nothing behind it.
 #[test]
 fn what_is_sent_is_as_long_as_the_arithmetic_says() {
     for case in cases() {
         let mut path = case.open(&Setup::default()).unwrap();
-        let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+        let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
         let mut arena = Arena::new(1, front, 1500, behind);
         let mut burst = arena.frames();
         for bytes in 20..=1500 {
             let packet = match bytes {
                 // No ports: the group judges it all the same.
                 20..28 => ip4(253, &[], &vec![7; bytes - 20], |_| ()),
-                _ => udp4((A, 5000), (B, 53), &vec![7; bytes - 28]),
+                _ => may_be_cut(udp4((A, 5000), (B, 53), &vec![7; bytes - 28])),
             };
             assert!(burst[0].load(&packet));
             path.send(&mut burst);
+            if let Some(reason) = packets::too_long(case, &packet) {
+                assert_eq!(burst[0].fate, Fate::Dropped(reason), "{} {bytes}", case.id);
+                let fits = Some(bytes) <= case.overhead.largest_inner_bytes(1500);
+                assert!(!fits, "{} {bytes}", case.id);
+                continue;
+            }
             assert_eq!(burst[0].fate, Fate::Carried, "{} {bytes}", case.id);
             let expected = bytes + case.overhead.added_bytes(bytes);
             assert_eq!(burst[0].len(), expected, "{} {bytes}", case.id);
@@ -114,7 +128,7 @@ fn what_is_sent_is_as_long_as_the_arithmetic_says() {
                 let sent: Vec<usize> = burst[0].wire_packets().map(<[u8]>::len).collect();
                 let fitted = sent.len() == 1 && sent[0] <= 1500;
                 assert_eq!(fitted, fits, "{} {bytes}", case.id);
-                if case.overhead.segments.is_some() {
+                if case.overhead.segments.is_some() || case.overhead.beyond != Beyond::Carried {
                     let packets = case.overhead.packets(bytes, case.outer, 1500);
                     assert_eq!(packets, Some(sent.len()), "{} {bytes}", case.id);
                 }
@@ -144,18 +158,20 @@ fn the_longest_packet_is_the_one_that_the_arithmetic_knows() {
         let longest = (20..=65_535).rev().find(|bytes| exists(*bytes)).unwrap();
         let fate = |bytes: usize| {
             let mut path = case.open(&Setup::default()).unwrap();
-            let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+            let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
             let mut arena = Arena::new(1, front, bytes, behind);
             let mut burst = arena.frames();
-            assert!(burst[0].load(&udp4((A, 5000), (B, 53), &vec![7; bytes - 28])));
+            let packet = may_be_cut(udp4((A, 5000), (B, 53), &vec![7; bytes - 28]));
+            assert!(burst[0].load(&packet));
             path.send(&mut burst);
             burst[0].fate
         };
         assert_eq!(fate(longest), Fate::Carried, "{} {longest}", case.id);
         if longest < 65_535 {
-            let reason = match case.overhead.longest_inner {
-                Some(_) => Reason::TooLong,
-                None => Reason::NoRoom,
+            let reason = match (case.overhead.longest_inner, case.overhead.beyond) {
+                (Some(_), _) => Reason::TooLong,
+                (None, Beyond::Dropped) => Reason::OverMtu,
+                (None, _) => Reason::NoRoom,
             };
             let refused = Fate::Dropped(reason);
             assert_eq!(fate(longest + 1), refused, "{} {longest}", case.id);
@@ -417,25 +433,32 @@ fn packets_on_the_wire_are_counted() {
     use tunneltax_core::proof::prove;
     use tunneltax_core::workload::Workload;
     let packets =
-        [100, 1434, 1435, 1500].map(|bytes| udp4((A, 5000), (B, 53), &vec![7; bytes - 28]));
+        [100, 1434, 1435, 1500].map(|b| may_be_cut(udp4((A, 5000), (B, 53), &vec![7; b - 28])));
     let workload = Workload::new(packets.iter().map(Vec::as_slice).collect());
     for case in cases().filter(|case| case.hops > 0) {
         let proof = prove(case, &Setup::default(), &workload).unwrap();
-        let cut = match case.id.split_once('/') {
-            Some(("openvpn-tcp", _)) => 2,
-            Some(("sstp" | "sstp+tls13", _)) => 3,
-            _ => 0,
+        let (sent, cut, fragments) = match case.id.split_once('/') {
+            Some(("openvpn-tcp", _)) => (4, 2, 0),
+            Some(("sstp" | "sstp+tls13", _)) => (4, 3, 0),
+            // 1500 over IPv4, the two others over IPv6, too.
+            Some(("esp+fragment" | "esp+inner-fragment", _)) => (4, 1, 2),
+            Some(("esp6+fragment" | "esp6+inner-fragment", _)) => (4, 3, 6),
+            Some(("esp+drop", _)) => (3, 0, 0),
+            Some(("esp6+drop", _)) => (1, 0, 0),
+            _ => (4, 0, 0),
         };
         assert_eq!(
-            (proof.sent_packets, proof.wire_packets),
-            (4, 4 + cut),
+            (proof.sent_packets, proof.wire_packets, proof.fragments),
+            (sent, sent + cut, fragments),
             "{}",
             case.id
         );
-        let added: usize = packets
+        assert_eq!(proof.drops.total(), 4 - sent, "{}", case.id);
+        let sent = packets
             .iter()
-            .map(|p| case.overhead.added_bytes(p.len()))
-            .sum();
+            .zip(&proof.carried)
+            .filter(|(_, sent)| **sent);
+        let added: usize = sent.map(|(p, _)| case.overhead.added_bytes(p.len())).sum();
         assert_eq!(
             proof.wire_bytes,
             proof.sent_inner_bytes + added as u64,
@@ -449,7 +472,7 @@ fn packets_on_the_wire_are_counted() {
 fn a_frame_forgets_that_its_packet_was_cut() {
     let case = case("openvpn-tcp/none");
     let mut path = case.open(&Setup::default()).unwrap();
-    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
     let mut arena = Arena::new(1, front, 4000, behind);
     let mut burst = arena.frames();
     assert!(burst[0].load(&packets::ip4(253, &[], &[7; 3000], |_| ())));

@@ -153,7 +153,7 @@ fn a_forward_that_parses_checks_headers_and_asks_neither_routes_nor_rules() {
 fn received_again(case: &Case, times: usize) -> Vec<Fate> {
     let packet = udp4((A, 5000), (B, 53), &[7; 40]);
     let mut path: Box<dyn PacketPath> = case.open(&Setup::default()).unwrap();
-    let (front, behind) = (case.overhead.front, case.overhead.tailroom());
+    let (front, behind) = (case.overhead.headroom(), case.overhead.tailroom());
     let mut arena = Arena::new(1, front, packet.len(), behind);
     let mut frames = arena.frames();
     assert!(frames[0].load(&packet));

@@ -35,7 +35,7 @@ fn ticks(
     let mut path: Box<dyn PacketPath> = case.open(setup).expect("a case of the list opens");
     let mut arena = Arena::new(
         shape.packets_per_reading,
-        case.overhead.front,
+        case.overhead.headroom(),
         workload.longest(),
         case.overhead.tailroom(),
     );

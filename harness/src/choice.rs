@@ -12,7 +12,7 @@ use crate::captures::{self, Source, Survey};
 use crate::cli::{RunArguments, RunOptions};
 use crate::failure::Failure;
 use crate::scenario::{self, Refuted, Scenario};
-use crate::select::{cases_of, select_cases, select_chains};
+use crate::select::{cases_of, over_underlay, select_cases, select_chains};
 
 /// Sizes of a plain run: IP total lengths, and simple IMIX.
 pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
@@ -42,7 +42,10 @@ impl Choice {
         let waterfalls = chains(&options)?;
         match split(&arguments.files)? {
             (None, files) => Ok(Self {
-                cases: plain_cases(&options, &waterfalls)?,
+                cases: over_underlay(
+                    plain_cases(&options, &waterfalls)?,
+                    options.selection.underlay,
+                )?,
                 waterfalls,
                 mixes: sizes(&options, &DEFAULT_SIZES)?,
                 sources: captures::sources(&files)?,
@@ -80,6 +83,7 @@ impl Choice {
         } else {
             scenario.cases.clone()
         };
+        let cases = over_underlay(cases, options.selection.underlay)?;
         let mixes = if options.sizes.is_empty() {
             enter("size", &scenario.mixes, options.selection.mtu)?;
             scenario.mixes.clone()

@@ -39,7 +39,7 @@ const OVERHEAD: &str = "\
 JSON, for each case:
   added          bytes added, one number an inner size; null where no such packet exists
   fragments      packets that leave for an inner IPv4 packet without DF; with DF, or of IPv6, a
-                 packet for which this is more than 1 is dropped with ICMP
+                 packet for which this is more than 1 is dropped with ICMP, but by esp+fragment/…
   segmented      true where the tunnel is in TCP, which cuts what does not fit, DF or not
   largest_inner  largest inner packet that fits the MTU
   mss_ipv4       TCP MSS to clamp to over inner IPv4; mss_ipv6 over inner IPv6";
@@ -100,6 +100,7 @@ fn given(matches: &ArgMatches) -> Vec<&'static str> {
         "seed",
         "replay_window",
         "burst",
+        "underlay",
     ];
     let names = [
         "--case",
@@ -108,6 +109,7 @@ fn given(matches: &ArgMatches) -> Vec<&'static str> {
         "--seed",
         "--replay-window",
         "--burst",
+        "--underlay",
     ];
     let given = |id| matches.value_source(id) == Some(ValueSource::CommandLine);
     let pairs = ids.into_iter().zip(names);
@@ -176,6 +178,19 @@ pub struct RunArguments {
     pub options: RunOptions,
 }
 
+/// What the network between the gateways does with long packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum UnderlayKind {
+    /// Carries them
+    #[default]
+    Jumbo,
+    /// Also `esp+fragment/…`, fragmented behind the sealing, and `esp+inner-fragment/…`, ahead of
+    /// it, where DF and IPv6 are dropped with ICMP; generated packets have no DF
+    Fragment,
+    /// Also `esp+drop/…`: dropped, and answered with ICMP where DF is set and over IPv6
+    Drop,
+}
+
 /// What is read, and which cases see it.
 #[derive(Clone, Debug, Args)]
 pub struct Selection {
@@ -197,6 +212,10 @@ pub struct Selection {
     /// Packets handed to a path in one call
     #[arg(long, value_name = "PACKETS", default_value_t = 32, value_parser = clap::value_parser!(u16).range(BURST.0..=BURST.1))]
     pub burst: u16,
+    /// What becomes of packets that are longer than 1500 bytes when they are sealed: the underlay
+    /// carries them; or cases of ESP beside those that are named fragment or drop them
+    #[arg(long, value_name = "HOW", value_enum, default_value_t)]
+    pub underlay: UnderlayKind,
     /// Which of these stand on the command line.
     #[arg(skip)]
     pub given: Vec<&'static str>,
@@ -221,7 +240,7 @@ pub struct RunOptions {
     pub sizes: Vec<String>,
     /// The bill by steps: the cases of the chain of a cipher by a library, each one step from the
     /// one before, and no others
-    #[arg(long, value_name = "CIPHER@LIBRARY", num_args = 0..=1, require_equals = true, default_missing_value = "aes-256-gcm@ring", conflicts_with = "cases")]
+    #[arg(long, value_name = "CIPHER@LIBRARY", num_args = 0..=1, require_equals = true, default_missing_value = "aes-256-gcm@ring", conflicts_with_all = ["cases", "underlay"])]
     pub waterfall: Option<String>,
     /// Flows that generated packets are spread over, in turn; at least as many are generated
     #[arg(long, value_name = "N", default_value_t = synth::FLOWS as u32, value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]

@@ -209,7 +209,9 @@ impl LaneSum {
             sent_inner_bytes: proof.sent_inner_bytes,
             wire_bytes: proof.wire_bytes,
             wire_packets: proof.wire_packets,
+            fragments: proof.fragments,
             over_mtu: proof.over_mtu,
+            icmp_answers: proof.icmp_answers(),
             drops: proof
                 .drops
                 .iter()

@@ -12,6 +12,7 @@ use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
+use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
@@ -55,6 +56,13 @@ impl Bench<'_> {
             .into_iter()
             .filter(|id| self.cases.iter().any(|case| case.id == *id));
         self.cases.len() + twins.count().max(1)
+    }
+
+    /// Whether some case fragments packets inside its tunnel: those that are generated then have
+    /// no DF, for all cases alike.
+    pub fn fragments_inside(&self) -> bool {
+        let inside = |case: &&Case| case.overhead.beyond == Beyond::FragmentedInside;
+        self.cases.iter().any(inside)
     }
 }
 

@@ -175,7 +175,7 @@ impl<'a> Census<'a> {
         let Some(key) = self.way.key(packet) else {
             return;
         };
-        let added_bytes = self.way.case.overhead.added_bytes(packet.len()) as u64;
+        let added_bytes = self.way.case.overhead.added_to(packet) as u64;
         if let Some(known) = self.known.get_mut(&key) {
             known.added_bytes += added_bytes;
         } else if self.known.len() < self.told_apart_max {

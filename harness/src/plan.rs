@@ -92,7 +92,12 @@ fn visit_ns(
     rounds: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<(f64, f64), Failure> {
-    let chunk = generate(Mix::Size(bytes as u16), synth::FLOWS, bench.setup.seed)?;
+    let chunk = generate(
+        Mix::Size(bytes as u16),
+        synth::FLOWS,
+        bench.setup.seed,
+        true,
+    )?;
     let workload = Workload::new(chunk.packets().collect());
     let setup = bench.setup.for_packets(workload.flow_room());
     let open = |case| Lane::open(case, &setup, false).ok();
@@ -127,9 +132,10 @@ fn generated_packets(flows: usize) -> usize {
 
 /// A generated capture: as many flows as a plain run has get their packets at random, other
 /// numbers in turn.
-pub fn generate(mix: Mix, flows: usize, seed: u64) -> Result<Chunk, Failure> {
+pub fn generate(mix: Mix, flows: usize, seed: u64, dont_fragment: bool) -> Result<Chunk, Failure> {
     let recipe = Recipe {
         flows,
+        dont_fragment,
         in_turn: flows != synth::FLOWS,
         ..Recipe::new(mix, generated_packets(flows), seed)
     };

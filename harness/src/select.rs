@@ -3,6 +3,7 @@
 use glob::Pattern;
 use tunneltax_core::path::{Case, Kind, Waterfall, cases, waterfall_ciphers, waterfalls};
 
+use crate::cli::UnderlayKind;
 use crate::failure::Failure;
 
 /// Why a glob names no case.
@@ -34,6 +35,36 @@ pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case
         .zip(named)
         .filter_map(|(case, named)| named.then_some(case))
         .collect())
+}
+
+/// The same cases and, beside each that has them, those that fragment or drop what is too long,
+/// in the order of the list.
+pub fn over_underlay(
+    chosen: Vec<&'static Case>,
+    underlay: UnderlayKind,
+) -> Result<Vec<&'static Case>, Failure> {
+    let (name, suffixes): (_, &[&str]) = match underlay {
+        UnderlayKind::Jumbo => return Ok(chosen),
+        UnderlayKind::Fragment => ("fragment", &["fragment", "inner-fragment"]),
+        UnderlayKind::Drop => ("drop", &["drop"]),
+    };
+    let treats = |id: &str| {
+        let path = id.split('/').next().unwrap_or_default();
+        path.split_once('+')
+            .is_some_and(|(_, how)| suffixes.contains(&how))
+    };
+    let named = |case: &&Case| {
+        let below = || chosen.iter().any(|other| case.step_of == Some(other.id));
+        chosen.iter().any(|other| other.id == case.id) || (treats(case.id) && below())
+    };
+    let cases: Vec<&Case> = cases().filter(named).collect();
+    if cases.iter().any(|case| treats(case.id)) {
+        Ok(cases)
+    } else {
+        Err(Failure::Usage(format!(
+            "--underlay {name}: none of the cases has one that treats long packets so; name some of esp/* or esp6/* of the bill's ciphers with --case"
+        )))
+    }
 }
 
 /// The chains of a cipher by a library.

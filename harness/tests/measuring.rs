@@ -84,7 +84,7 @@ fn also(id: &str, setup: &Setup) -> Result<Change, path::CaseError> {
     let other = case(id);
     let arena = Arena::new(
         setup.burst,
-        other.overhead.front,
+        other.overhead.headroom(),
         1500,
         other.overhead.tailroom(),
     );

@@ -392,8 +392,16 @@ pub struct Work {
     /// from records of before any was.
     #[serde(default)]
     pub wire_packets: u64,
+    /// Packets on the wire that are fragments, of outer or inner packets. Absent from records of
+    /// before there were any.
+    #[serde(default)]
+    pub fragments: u64,
     /// Packets that were longer than the outer MTU when sent.
     pub over_mtu: u64,
+    /// Packets that were dropped for their length and answered with ICMP or ICMPv6; each is among
+    /// [`Work::drops`], too.
+    #[serde(default)]
+    pub icmp_answers: u64,
     /// Dropped on the way, by reason.
     pub drops: BTreeMap<String, u64>,
     /// Packets whose round trip was compared byte by byte with what must come out.

@@ -192,7 +192,7 @@ pub(super) struct Envelope {
 impl Envelope {
     pub(super) fn new(setup: &Setup, framing: Framing, layout: Layout) -> Self {
         Self {
-            outer: OuterWriter::new(framing.underlay, setup.outer_mtu),
+            outer: OuterWriter::new(framing.underlay, setup.outer_mtu).clearing_df(setup.clear_df),
             outer_bytes: framing.underlay.bytes(),
             overhead: framing.overhead(layout),
             ivs: ChaCha12Rng::seed_from_u64(!setup.seed),

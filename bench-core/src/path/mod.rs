@@ -6,19 +6,23 @@ mod cases;
 mod controls;
 pub mod dtls;
 pub mod esp;
+pub mod esp_fitted;
 pub mod esp_many;
 pub mod esp_transit;
 pub mod forward;
 mod jobs;
 pub mod openvpn;
+pub mod outer_fragments;
 pub mod overhead;
 mod parse;
+pub mod reassembly;
 pub mod received;
 pub mod records;
 mod sealed;
 pub mod session;
 pub mod sstp;
 pub mod stream;
+pub mod too_big;
 pub mod underlay;
 pub mod vxlan;
 pub mod wireguard;
@@ -64,6 +68,9 @@ pub struct Setup {
     pub route_tables: Arc<RouteTables>,
     /// Largest outer packet that does not count as [`Frame::over_mtu`].
     pub outer_mtu: usize,
+    /// Outer IPv4 headers say that they may be fragmented, whatever the inner ones say
+    /// (RFC 4301, 8.1); else they have the DF of the inner one.
+    pub clear_df: bool,
     /// Size of the anti-replay window, in packets.
     pub replay_window: u32,
     /// Packets that are handed to a path at once.
@@ -104,7 +111,8 @@ impl Default for Setup {
             assignment_seed: 1,
             routes: Arc::new(Routes::seeded(1)),
             route_tables: Arc::new(RouteTables::new(1)),
-            outer_mtu: 1500,
+            outer_mtu: overhead::OUTER_MTU,
+            clear_df: false,
             replay_window: 64,
             burst: 32,
             flows: FLOWS_MAX.into(),

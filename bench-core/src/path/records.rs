@@ -241,7 +241,7 @@ impl<R: Record> Envelope<R> {
             return Err(Reason::TooLong);
         }
         let front_bytes = self.overhead.front;
-        let back_bytes = self.overhead.added_bytes(inner_bytes) - front_bytes;
+        let back_bytes = self.overhead.whole_bytes(inner_bytes) - front_bytes;
         frame.push_back(back_bytes).ok_or(Reason::NoRoom)?;
         frame.push_front(front_bytes).ok_or(Reason::NoRoom)?;
         let total_bytes = frame.len();

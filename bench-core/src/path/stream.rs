@@ -118,7 +118,9 @@ impl StreamWriter {
             let payload_bytes = (total_bytes - header_bytes) as u32;
             self.next_sequence = self.next_sequence.wrapping_add(payload_bytes);
         }
-        frame.segment_bytes = if further > 0 { segment_bytes as u32 } else { 0 };
+        if further > 0 {
+            frame.cut(further + 1, segment_bytes);
+        }
         Ok(())
     }
 }
@@ -155,7 +157,7 @@ impl StreamReader {
             0 => frame.len(),
             bytes => bytes as usize,
         };
-        frame.segment_bytes = 0;
+        frame.join();
         let (start, end, refused) = self.join(frame.bytes_mut(), segment_bytes);
         frame.keep(start, end - start);
         if let Some(reason) = refused {

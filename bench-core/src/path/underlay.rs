@@ -128,6 +128,7 @@ pub struct OuterWriter {
     v4: ipv4::OuterTemplate,
     v6: ipv6::OuterTemplate,
     outer_mtu: usize,
+    clear_df: bool,
     /// Identification of the next packet that may be fragmented (RFC 6864, 4).
     identification: u16,
 }
@@ -140,7 +141,18 @@ impl OuterWriter {
             v4: ipv4::OuterTemplate::new(NEAR, FAR, underlay.protocol, OUTER_TTL),
             v6: ipv6::OuterTemplate::new(NEAR6, FAR6, underlay.protocol, OUTER_TTL),
             outer_mtu,
+            clear_df: false,
             identification: 1,
+        }
+    }
+
+    /// The same, whose IPv4 headers have no DF where `clear` says so, whatever the inner packets
+    /// have.
+    #[must_use]
+    pub fn clearing_df(self, clear: bool) -> Self {
+        Self {
+            clear_df: clear,
+            ..self
         }
     }
 
@@ -164,8 +176,9 @@ impl OuterWriter {
             Family::V4 => {
                 let total_len = u16::try_from(total_bytes).map_err(|_| Reason::NoRoom)?;
                 let (ip, rest) = into.split_first_chunk_mut().ok_or(Reason::NoRoom)?;
-                let identification = self.identify(inner.dont_fragment);
-                let (class, dont_fragment) = (inner.class, inner.dont_fragment);
+                let dont_fragment = inner.dont_fragment && !self.clear_df;
+                let identification = self.identify(dont_fragment);
+                let class = inner.class;
                 self.v4
                     .emit(ip, total_len, class, identification, dont_fragment);
                 rest
@@ -219,8 +232,7 @@ impl Underlay {
                     return Err(not_ours);
                 }
                 if header.fragment() != Fragment::Whole {
-                    // Reassembly comes before the tunnel (RFC 4303, 3.4.1), and this gateway
-                    // has none.
+                    // Reassembly comes before the tunnel (RFC 4303, 3.4.1), where there is one.
                     return Err(Reason::FragmentOrphan);
                 }
                 Outer {

@@ -90,11 +90,20 @@ impl Flow {
     }
 }
 
+/// What an IPv4 header says of fragments.
+#[derive(Clone, Copy)]
+pub(super) struct Fragmenting {
+    /// Identification.
+    pub(super) identification: u16,
+    /// DF.
+    pub(super) dont_fragment: bool,
+}
+
 /// Fills `packet` to its whole length: headers with valid checksums, random payload. `None`
 /// where it is too short for the headers.
 pub(super) fn write_packet(
     flow: &Flow,
-    identification: u16,
+    fragmenting: Fragmenting,
     packet: &mut [u8],
     random: &mut impl Rng,
 ) -> Option<()> {
@@ -114,8 +123,12 @@ pub(super) fn write_packet(
             header.set_dscp(0);
             header.set_ecn(0);
             header.set_total_length(total_bytes);
-            header.set_identification(identification);
-            header.set_flags(Ipv4Flags::DontFragment);
+            header.set_identification(fragmenting.identification);
+            header.set_flags(if fragmenting.dont_fragment {
+                Ipv4Flags::DontFragment
+            } else {
+                0
+            });
             header.set_fragment_offset(0);
             header.set_ttl(HOPS);
             header.set_next_level_protocol(IpNextHeaderProtocols::Udp);

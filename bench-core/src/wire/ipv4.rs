@@ -8,6 +8,8 @@ use crate::fate::Reason;
 
 /// Octets of a header without options: IHL 5.
 pub const HEADER_BYTES: usize = 20;
+/// Octets of a header with as many options as fit: IHL 15.
+pub const HEADER_MAX_BYTES: usize = 60;
 /// Version 4, IHL 5.
 const VERSION_IHL: u8 = 0x45;
 /// Don't fragment, in the word of flags and fragment offset.
@@ -86,6 +88,24 @@ impl Header {
         })
     }
 
+    /// True unless DF is set: the packet may be fragmented.
+    #[inline(always)]
+    pub fn may_be_fragmented(&self) -> bool {
+        self.flags_offset & FLAG_DF == 0
+    }
+
+    /// Where its octets stand in the datagram, in units of 8.
+    #[inline(always)]
+    pub fn offset_units(&self) -> u16 {
+        self.flags_offset & OFFSET_MASK
+    }
+
+    /// More fragments follow.
+    #[inline(always)]
+    pub fn has_more(&self) -> bool {
+        self.flags_offset & FLAG_MF != 0
+    }
+
     /// Which part of the datagram this is.
     #[inline(always)]
     pub fn fragment(&self) -> Fragment {
@@ -95,6 +115,58 @@ impl Header {
             FLAG_MF => Fragment::First(identification),
             _ => Fragment::Later(identification),
         }
+    }
+}
+
+/// Says in the header at the beginning of `packet`, `header_bytes` long, that it is a fragment:
+/// its length, where its octets stand in the datagram, in units of 8, and whether more follow.
+/// DF is cleared, and the checksum made right (RFC 791, 3.2).
+#[inline(always)]
+pub fn set_fragment(packet: &mut [u8], header_bytes: usize, offset_units: u16, more: bool) {
+    let total_len = packet.len() as u16;
+    let Some(header) = packet.get_mut(..header_bytes) else {
+        return;
+    };
+    let flags_offset = offset_units & OFFSET_MASK | if more { FLAG_MF } else { 0 };
+    if let Some([_, _, t0, t1, _, _, f0, f1, _, _, c0, c1]) = header.first_chunk_mut() {
+        [*t0, *t1] = total_len.to_be_bytes();
+        [*f0, *f1] = flags_offset.to_be_bytes();
+        [*c0, *c1] = [0; 2];
+    }
+    let checksum = (!super::checksum::sum(header)).to_ne_bytes();
+    if let Some(place) = header.get_mut(CHECKSUM_AT..CHECKSUM_AT + 2) {
+        place.copy_from_slice(&checksum);
+    }
+}
+
+/// Octet of an option that says that fragments have it, too (RFC 791, 3.1).
+const OPTION_COPIED: u8 = 0x80;
+/// End of the list of options.
+const OPTION_END: u8 = 0;
+/// An option that does nothing; one octet.
+const OPTION_NOP: u8 = 1;
+
+/// Puts [`OPTION_NOP`]s in the place of options that only the first fragment has: the header
+/// stays as long as it is (RFC 791, 3.1).
+pub fn leave_copied_options(options: &mut [u8]) {
+    let mut at = 0;
+    while let Some(&kind) = options.get(at) {
+        let bytes = match kind {
+            OPTION_END => return,
+            OPTION_NOP => 1,
+            // A length of less than itself, or past the header: what follows cannot be told.
+            _ => match options.get(at + 1) {
+                Some(&bytes) if bytes >= 2 => usize::from(bytes),
+                _ => return,
+            },
+        };
+        let Some(option) = options.get_mut(at..at + bytes) else {
+            return;
+        };
+        if kind & OPTION_COPIED == 0 {
+            option.fill(OPTION_NOP);
+        }
+        at += bytes;
     }
 }
 

@@ -13,7 +13,11 @@ pub const EXTENSIONS_MAX: usize = 8;
 
 const HOP_LIMIT_AT: usize = 7;
 /// Octets of a Fragment header (RFC 8200, 4.5).
-const FRAGMENT_BYTES: usize = 8;
+pub const FRAGMENT_BYTES: usize = 8;
+/// Every link carries a packet of so many octets (RFC 8200, 5).
+pub const MTU_MIN: usize = 1280;
+/// Where the protocol of what follows stands.
+const NEXT_HEADER_AT: usize = 6;
 
 /// What a gateway acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,7 +104,7 @@ impl OuterTemplate {
     pub fn new(source: Ipv6Addr, destination: Ipv6Addr, next_header: u8, hop_limit: u8) -> Self {
         let mut header = [0; HEADER_BYTES];
         header[0] = 0x60;
-        header[6] = next_header;
+        header[NEXT_HEADER_AT] = next_header;
         header[HOP_LIMIT_AT] = hop_limit;
         header[8..24].copy_from_slice(&source.octets());
         header[24..].copy_from_slice(&destination.octets());
@@ -191,15 +195,62 @@ fn extension_bytes(kind: u8, length: u8) -> usize {
     }
 }
 
+/// A Fragment header (RFC 8200, 4.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentHeader {
+    /// Protocol of what was fragmented.
+    pub next_header: u8,
+    /// Where the octets behind it stand, in units of 8.
+    pub offset_units: u16,
+    /// More fragments follow.
+    pub more: bool,
+    /// Identification of the datagram.
+    pub identification: u32,
+}
+
+impl FragmentHeader {
+    /// As it is sent.
+    #[inline(always)]
+    pub fn emit(self) -> [u8; FRAGMENT_BYTES] {
+        let [o0, o1] = (self.offset_units << 3 | u16::from(self.more)).to_be_bytes();
+        let [i0, i1, i2, i3] = self.identification.to_be_bytes();
+        [self.next_header, 0, o0, o1, i0, i1, i2, i3]
+    }
+
+    /// As it was received; reserved bits are not looked at.
+    #[inline(always)]
+    pub fn parse(header: [u8; FRAGMENT_BYTES]) -> Self {
+        let [next_header, _, o0, o1, identification @ ..] = header;
+        let offset_flags = u16::from_be_bytes([o0, o1]);
+        Self {
+            next_header,
+            offset_units: offset_flags >> 3,
+            more: offset_flags & 1 != 0,
+            identification: u32::from_be_bytes(identification),
+        }
+    }
+}
+
+/// Writes payload length, as the packet is long, and the protocol of what follows the header.
+/// False, and nothing is changed, where it has no header or is too long.
+#[inline(always)]
+pub fn set_length_and_next(packet: &mut [u8], next_header: u8) -> bool {
+    let payload_len = packet.len().checked_sub(HEADER_BYTES);
+    let Some(payload_len) = payload_len.and_then(|bytes| u16::try_from(bytes).ok()) else {
+        return false;
+    };
+    packet[4..NEXT_HEADER_AT].copy_from_slice(&payload_len.to_be_bytes());
+    packet[NEXT_HEADER_AT] = next_header;
+    true
+}
+
 /// Offset, M flag and identification of a Fragment header (RFC 8200, 4.5); one with offset 0
 /// and nothing to follow is the whole datagram (RFC 6946).
 fn fragment(header: [u8; FRAGMENT_BYTES]) -> Fragment {
-    let [_, _, o0, o1, i0, i1, i2, i3] = header;
-    let identification = u32::from_be_bytes([i0, i1, i2, i3]);
-    let offset_flags = u16::from_be_bytes([o0, o1]);
-    match (offset_flags >> 3, offset_flags & 1) {
-        (0, 0) => Fragment::Whole,
-        (0, _) => Fragment::First(identification),
-        _ => Fragment::Later(identification),
+    let header = FragmentHeader::parse(header);
+    match (header.offset_units, header.more) {
+        (0, false) => Fragment::Whole,
+        (0, true) => Fragment::First(header.identification),
+        _ => Fragment::Later(header.identification),
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod checksum;
 pub mod esp;
+pub mod icmp;
 pub mod ipv4;
 pub mod ipv6;
 pub mod openvpn;
@@ -42,6 +43,8 @@ pub mod protocol {
     pub const AH: u8 = 51;
     /// IPv6 Destination Options (RFC 8200, 4.6).
     pub const DESTINATION_OPTIONS: u8 = 60;
+    /// ICMPv6 (RFC 4443).
+    pub const ICMPV6: u8 = 58;
     /// SCTP (RFC 9260).
     pub const SCTP: u8 = 132;
     /// UDP-Lite (RFC 3828).

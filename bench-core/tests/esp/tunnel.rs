@@ -50,7 +50,7 @@ impl Ends {
 
     /// As if a burst of these packets came from the near network.
     pub fn send(&mut self, packets: &[Vec<u8>]) -> Vec<Outcome> {
-        let (head, tail) = (self.case.overhead.front, self.case.overhead.tailroom());
+        let (head, tail) = (self.case.overhead.headroom(), self.case.overhead.tailroom());
         in_burst(packets, head, tail, |burst| self.path.send(burst))
     }
 

@@ -33,7 +33,7 @@ fn a_bit_turned_in_any_octet() {
     for case in sealed_cases() {
         let setup = Setup::default();
         let (mut near, mut far) = (case.open(&setup).unwrap(), case.open(&setup).unwrap());
-        let mut arena = Arena::new(1, case.overhead.front, 100, case.overhead.tailroom());
+        let mut arena = Arena::new(1, case.overhead.headroom(), 100, case.overhead.tailroom());
         let mut burst = arena.frames();
         assert!(burst[0].load(&inner()));
         near.send(&mut burst);

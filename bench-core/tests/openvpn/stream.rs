@@ -158,7 +158,7 @@ fn a_record_comes_together_from_several_frames() {
 fn a_record_comes_together_in_one_frame() {
     let case = find("openvpn-tcp/aes-256-gcm@ring").unwrap();
     let mut path = case.open(&Setup::default()).unwrap();
-    let mut arena = Arena::new(3, case.overhead.front, 9000, case.overhead.tailroom());
+    let mut arena = Arena::new(3, case.overhead.headroom(), 9000, case.overhead.tailroom());
     let mut burst = arena.frames();
     for round in 0..3 {
         for (frame, bytes) in burst.iter_mut().zip([1400, 1500, 9000]) {

@@ -4,6 +4,7 @@
 use etherparse::{IpNumber, Ipv4Header, Ipv4Options, Ipv6FlowLabel, Ipv6Header, PacketBuilder};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, Frame};
+use tunneltax_core::path::Case;
 
 pub type V4 = [u8; 4];
 pub type V6 = [u8; 16];
@@ -86,6 +87,43 @@ pub fn in_frame<R>(packet: &[u8], run: impl FnOnce(&mut Frame<'_>) -> R) -> (R, 
     assert!(frame.load(packet));
     let result = run(frame);
     (result, frame.bytes().to_vec(), frame.next_hop)
+}
+
+/// Why a case drops a packet for its length, by the name of the case and an underlay of 1500.
+pub fn too_long(case: &Case, packet: &[u8]) -> Option<Reason> {
+    let (path, _) = case.id.split_once('/')?;
+    let (_, how) = path.split_once('+')?;
+    let fits = Some(packet.len()) <= case.overhead.largest_inner_bytes(1500);
+    if fits || !["drop", "inner-fragment"].contains(&how) {
+        return None;
+    }
+    let dont_fragment = packet[6] & 0x40 != 0;
+    match (packet[0] >> 4, dont_fragment, how) {
+        (6, ..) => Some(Reason::PacketTooBig),
+        (_, true, _) => Some(Reason::FragmentationNeeded),
+        (_, false, "drop") => Some(Reason::OverMtu),
+        _ => None,
+    }
+}
+
+/// The packet that a host makes of what a frame holds: the fragments joined, as they stand.
+pub fn joined(frame: &Frame<'_>) -> Vec<u8> {
+    if frame.segments == 0 {
+        return frame.bytes().to_vec();
+    }
+    let mut fragments = frame.wire_packets();
+    let mut whole = fragments.next().unwrap().to_vec();
+    let header_bytes = usize::from(whole[0] & 0x0f) * 4;
+    let mut last_flags = 0;
+    for fragment in fragments {
+        last_flags = fragment[6] & 0x20;
+        whole.extend(&fragment[header_bytes..]);
+    }
+    let total = (whole.len() as u16).to_be_bytes();
+    whole[2..4].copy_from_slice(&total);
+    whole[6] = whole[6] & !0x20 | last_flags;
+    fix_checksum(&mut whole);
+    whole
 }
 
 pub fn reason(frame: &Frame<'_>) -> Option<Reason> {

@@ -48,7 +48,7 @@ pub fn loaded<R>(case: &Case, packets: &[&[u8]], then: impl FnOnce(&mut [Frame<'
     let longest = packets.iter().map(|packet| packet.len()).max();
     let mut arena = Arena::new(
         packets.len(),
-        case.overhead.front,
+        case.overhead.headroom(),
         longest.unwrap_or(0),
         case.overhead.tailroom(),
     );
@@ -94,22 +94,34 @@ fn fix_checksum(packet: &mut [u8]) {
 
 /// Generated packets that every gateway forwards, each unlike the others.
 pub fn packets(count: usize) -> Vec<Vec<u8>> {
+    made(66, count, true)
+}
+
+/// The same, longer than the underlay carries when they are sealed; IPv4 may be fragmented.
+pub fn long_packets(count: usize) -> Vec<Vec<u8>> {
+    made(1500, count, false)
+}
+
+fn made(size: u16, count: usize, dont_fragment: bool) -> Vec<Vec<u8>> {
     let recipe = Recipe {
         ipv6_percent: 50,
         flows: 2,
-        ..Recipe::new(Mix::Size(66), count, 1)
+        dont_fragment,
+        ..Recipe::new(Mix::Size(size), count, 1)
     };
     let chunk = recipe.chunk().expect("the recipe can be made");
     chunk.packets().map(<[u8]>::to_vec).collect()
 }
 
-/// What the near gateway of a case makes of packets.
+/// What the near gateway of a case makes of packets, as it is on the wire.
 pub fn sent(case: &Case, packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let packets: Vec<&[u8]> = packets.iter().map(Vec::as_slice).collect();
     let mut path = open(case);
     loaded(case, &packets, |frames| {
         path.send(frames);
-        frames.iter().map(|frame| frame.bytes().to_vec()).collect()
+        let carried = frames.iter().filter(|frame| frame.is_carried());
+        let wire = carried.flat_map(Frame::wire_packets);
+        wire.map(<[u8]>::to_vec).collect()
     })
 }
 

@@ -2,10 +2,11 @@
 //! or a whole IP packet.
 
 use tunneltax_core::path::Case;
+use tunneltax_core::path::overhead::Beyond;
 
 use crate::Target;
 use crate::frames::{
-    BURST, CASES, chosen, loaded, next_packet, open, packets, sent, tag, total_bytes,
+    BURST, CASES, chosen, loaded, long_packets, next_packet, open, packets, sent, tag, total_bytes,
 };
 use crate::script::{Script, prefixed};
 
@@ -33,11 +34,15 @@ fn run(bytes: &[u8]) {
     });
 }
 
-/// For each case what its own near gateway sent.
+/// For each case what its own near gateway sent: fragments of a long packet where it makes some.
 fn seeds() -> Vec<Vec<u8>> {
-    let packets = packets(2);
+    let (short, long) = (packets(2), long_packets(1));
     let seed = |case: &&'static Case| {
-        let sent = sent(case, &packets);
+        let packets = match case.overhead.beyond {
+            Beyond::FragmentedOutside(_) => &long,
+            _ => &short,
+        };
+        let sent = sent(case, packets);
         let script: Vec<u8> = sent.iter().flat_map(|packet| prefixed(packet)).collect();
         [&tag(case).to_le_bytes(), &script[..]].concat()
     };

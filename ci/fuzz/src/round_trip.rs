@@ -2,11 +2,14 @@
 //! what comes out at the far end is what the reference says.
 
 use tunneltax_core::path::Case;
+use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::proof;
 use tunneltax_core::workload::Workload;
 
 use crate::Target;
-use crate::frames::{BURST, CASES, SETUP, chosen, next_packet, packets, tag, total_bytes};
+use crate::frames::{
+    BURST, CASES, SETUP, chosen, long_packets, next_packet, packets, tag, total_bytes,
+};
 use crate::script::{Script, prefixed};
 
 pub const TARGET: Target = Target {
@@ -35,8 +38,14 @@ fn run(bytes: &[u8]) {
 
 /// One for each case.
 fn seeds() -> Vec<Vec<u8>> {
-    let packets = packets(2);
-    let script: Vec<u8> = packets.iter().flat_map(|packet| prefixed(packet)).collect();
-    let seed = |case: &&'static Case| [&tag(case).to_le_bytes(), &script[..]].concat();
+    let (short, long) = (packets(2), long_packets(2));
+    let seed = |case: &&'static Case| {
+        let packets = match case.overhead.beyond {
+            Beyond::Carried => &short,
+            _ => &long,
+        };
+        let script: Vec<u8> = packets.iter().flat_map(|packet| prefixed(packet)).collect();
+        [&tag(case).to_le_bytes(), &script[..]].concat()
+    };
     CASES.iter().map(seed).collect()
 }

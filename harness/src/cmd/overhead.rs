@@ -162,8 +162,8 @@ impl Computed {
             ""
         } else {
             "; packets: how many leave for an inner IPv4 packet of that size without DF. With DF, \
-             or of IPv6, one that does not fit is dropped with ICMP, but for tunnels in TCP, which \
-             cuts all of them"
+             or of IPv6, one that does not fit is dropped with ICMP, but for tunnels in TCP and \
+             esp+fragment, which cut all of them"
         };
         Table {
             title: format!("What fits an outer MTU of {} bytes", self.mtu),

@@ -175,8 +175,10 @@ impl Run<'_> {
     }
 
     fn sizes(&mut self, mixes: &[Mix], schedule: &Schedule) -> Result<(), Failure> {
+        let (flows, seed) = (self.planner.flows, self.bench.setup.seed);
+        let dont_fragment = !self.bench.fragments_inside();
         for mix in mixes {
-            let chunk = plan::generate(*mix, self.planner.flows, self.bench.setup.seed)?;
+            let chunk = plan::generate(*mix, flows, seed, dont_fragment)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
             let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
             let shapes = self.planner.generated_shapes(longest, mix.mean_bytes());

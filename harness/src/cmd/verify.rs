@@ -19,7 +19,7 @@ use crate::captures::{self, Look, Survey};
 use crate::cli::{Format, VerifyArguments};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::output;
-use crate::select::select_cases;
+use crate::select::{over_underlay, select_cases};
 
 /// Proves, and says what was proven.
 pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
@@ -30,6 +30,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<ExitCode, Failure> {
         &arguments.selection.cases,
         &[Kind::Variant, Kind::Yardstick],
     )?;
+    let cases = over_underlay(cases, arguments.selection.underlay)?;
     let limits = limits(&arguments.selection);
     let setup = setup(&arguments.selection);
     if let Some(folder) = &arguments.write {

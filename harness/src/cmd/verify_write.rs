@@ -170,7 +170,7 @@ impl Writer {
         let longest = chunk.packets().map(<[u8]>::len).max().unwrap_or(0);
         let mut arena = Arena::new(
             burst,
-            self.case.overhead.front,
+            self.case.overhead.headroom(),
             longest,
             self.case.overhead.tailroom(),
         );

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Bill, Cell, NAME_CHARS, Room, RowKind, Table, TableRow, clean, count, estimate, half, mean,
+    Bill, Cell, GroupBill, NAME_CHARS, Room, RowKind, Table, TableRow, clean, count, estimate,
+    half, mean,
 };
 use crate::record::{Capture, Record, WorkloadKind};
 
@@ -51,7 +52,8 @@ pub fn legend() -> [(&'static str, &'static str); 9] {
 }
 
 /// For each workload with something to tell: what was left out, what outgrew the outer MTU, what
-/// was dropped. One line each; of the cases, the one with most of it speaks.
+/// was dropped. One line each; of the cases, the one with most of it speaks, of fragments and
+/// answers each way.
 pub fn carried(bill: &Bill<'_>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut seen: Vec<&str> = Vec::new();
@@ -90,6 +92,7 @@ pub fn carried(bill: &Bill<'_>) -> Vec<String> {
                 count(work.packets)
             ));
         }
+        parts.extend(beyond_mtu(group));
         if let Some(work) = works().max_by_key(|work| work.drops.values().sum::<u64>()) {
             let drops = reasons(&work.drops);
             if !drops.is_empty() {
@@ -101,6 +104,32 @@ pub fn carried(bill: &Bill<'_>) -> Vec<String> {
         }
     }
     lines
+}
+
+/// `esp+fragment: 1,040 fragments`, `esp+drop: 520 answered with ICMP`: once for each path that
+/// has some, of the library that is listed first.
+fn beyond_mtu(group: &GroupBill<'_>) -> Vec<String> {
+    let mut paths: Vec<&str> = Vec::new();
+    let mut parts = Vec::new();
+    for line in &group.lines {
+        let Some(work) = line.measured().map(|measured| &measured.figures.work) else {
+            continue;
+        };
+        let counts = [
+            (work.fragments, "fragments"),
+            (work.icmp_answers, "answered with ICMP"),
+        ];
+        let told = counts.iter().filter(|(number, _)| *number > 0);
+        let told: Vec<String> = told
+            .map(|(number, what)| format!("{} {what}", count(*number)))
+            .collect();
+        let path = line.case.path();
+        if !told.is_empty() && !paths.contains(&path) {
+            paths.push(path);
+            parts.push(format!("{path}: {}", told.join(", ")));
+        }
+    }
+    parts
 }
 
 /// `6,021 of 6,044 frames replayed (2 super-frames cut into 9 segments; left out: arp 23)`.

@@ -4,10 +4,13 @@ use std::fmt::Write;
 
 use super::tables::layout;
 use super::{
-    Cell, GroupBill, Latency, Measured, PERCENTILES, RowKind, Table, TableRow as Row, bytes, count,
-    three,
+    Cell, GroupBill, Latency, Line, Measured, PERCENTILES, RowKind, Table, TableRow as Row, bytes,
+    count, three,
 };
 use crate::record::{Record, WorkloadKind};
+
+/// Head of a column that stands only where a case has some.
+const FRAGMENTS: &str = "fragments";
 
 type Pick = for<'a, 'r> fn(&'a Measured<'r>) -> Option<&'a Latency>;
 
@@ -17,15 +20,23 @@ pub fn full(group: &GroupBill<'_>) -> Table {
     let times = format!("× {}", ground.map_or("ground", |line| &line.case.id));
     let heads = [
         "case", "send", "receive", "both", "step", "tells", &times, "Gbit/s", "Mpps", "+ bytes",
-        "over MTU", "dropped", "clock %",
+        "over MTU", FRAGMENTS, "dropped", "clock %",
     ];
+    let cut = |measured: &Measured<'_>| measured.figures.work.fragments > 0;
+    let has_cut = group.lines.iter().filter_map(Line::measured).any(cut);
+    let (label, columns) = (heads[0], &heads[1..]);
+    let columns = columns.iter().filter(|head| has_cut || **head != FRAGMENTS);
+    let mut columns: Vec<&str> = columns.copied().collect();
+    if group.is_received() {
+        keep_receive(&mut columns);
+    }
     let rows = group
         .lines
         .iter()
         .map(|line| {
             let (kind, cells) = match &line.outcome {
                 Ok(measured) => {
-                    let mut cells = full_cells(measured);
+                    let mut cells = full_cells(measured, has_cut);
                     if group.is_received() {
                         keep_receive(&mut cells);
                     }
@@ -40,10 +51,6 @@ pub fn full(group: &GroupBill<'_>) -> Table {
             }
         })
         .collect();
-    let (label, mut columns) = (heads[0], heads[1..].to_vec());
-    if group.is_received() {
-        keep_receive(&mut columns);
-    }
     let head = [label].into_iter().chain(columns);
     Table {
         title: format!("{}, {}", group.title(), group.temperature()),
@@ -90,7 +97,7 @@ pub fn under_headings(record: &Record, group: &GroupBill<'_>, table: &Table) -> 
     }
 }
 
-fn full_cells(measured: &Measured<'_>) -> Vec<Cell> {
+fn full_cells(measured: &Measured<'_>, has_cut: bool) -> Vec<Cell> {
     let figures = measured.figures;
     let work = &figures.work;
     let drops = super::aside::reasons(&work.drops);
@@ -98,7 +105,7 @@ fn full_cells(measured: &Measured<'_>) -> Vec<Cell> {
         .clock_share_percent
         .into_iter()
         .fold(f64::NAN, f64::max);
-    vec![
+    let mut cells = vec![
         Cell::estimate(&figures.send_ns),
         Cell::estimate(&figures.receive_ns),
         Cell::estimate(&figures.sum_ns),
@@ -113,13 +120,18 @@ fn full_cells(measured: &Measured<'_>) -> Vec<Cell> {
         Cell::number(measured.rate.map(|rate| rate.megapackets), three),
         Cell::number(measured.added_bytes, bytes),
         Cell::Number(count(work.over_mtu)),
-        if drops.is_empty() {
-            Cell::Number("0".to_owned())
-        } else {
-            Cell::Text(drops)
-        },
-        Cell::number(Some(clock).filter(|share| share.is_finite()), three),
-    ]
+    ];
+    if has_cut {
+        cells.push(Cell::Number(count(work.fragments)));
+    }
+    cells.push(if drops.is_empty() {
+        Cell::Number("0".to_owned())
+    } else {
+        Cell::Text(drops)
+    });
+    let clock = Some(clock).filter(|share| share.is_finite());
+    cells.push(Cell::number(clock, three));
+    cells
 }
 
 /// The circumstances of a group, in a line.

@@ -306,6 +306,8 @@ fn work(of: &Workload<'_>, id: &str) -> Work {
         } else {
             0
         },
+        fragments: 0,
+        icmp_answers: 0,
         drops,
         verified: sent,
     }

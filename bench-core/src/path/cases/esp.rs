@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::beyond_mtu::{BEYOND, BeyondMtu};
 use super::{Case, CaseError, FORWARD, Kind};
 use crate::cipher::gmac::Gmac;
 use crate::cipher::ring::{self, Ring};
@@ -165,16 +166,18 @@ const PLAIN: Esps = Esps {
     step: "encapsulation",
 };
 
+const OVER_V6: Esps = Esps {
+    framing: Framing::OVER_V6,
+    kind: Kind::Variant,
+    path: "esp6",
+    words: "ESP tunnel over IPv6",
+    stages: stages!["encapsulate over IPv6"],
+    ..PLAIN
+};
+
 /// Beside plain ESP.
 const OTHERS: [Esps; 5] = [
-    Esps {
-        framing: Framing::OVER_V6,
-        kind: Kind::Variant,
-        path: "esp6",
-        words: "ESP tunnel over IPv6",
-        stages: stages!["encapsulate over IPv6"],
-        ..PLAIN
-    },
+    OVER_V6,
     Esps {
         framing: Framing::IN_UDP,
         kind: Kind::Variant,
@@ -234,6 +237,8 @@ pub(super) fn cases() -> Vec<Case> {
         esps.older(&mut cases);
     }
     NO_REPLAY.usual(&mut cases);
+    PLAIN.beyond_the_mtu(&mut cases);
+    OVER_V6.beyond_the_mtu(&mut cases);
     more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
     more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
     more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
@@ -256,6 +261,24 @@ impl Esps {
         cases.push(self.sealed::<Ring<{ ring::CHACHA20 }>>());
         cases.push(self.sealed::<AwsLc<{ aws_lc::CHACHA20 }>>());
         cases.push(self.sealed::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>());
+    }
+
+    /// What becomes of packets that do not fit the underlay: without a cipher, and with the
+    /// AEADs that are most in use.
+    fn beyond_the_mtu(&self, cases: &mut Vec<Case>) {
+        for how in &BEYOND {
+            cases.push(how.of::<none::None>(&self.none()));
+            cases.push(self.sealed_beyond::<Ring<{ ring::AES_256 }>>(how));
+            cases.push(self.sealed_beyond::<AwsLc<{ aws_lc::AES_256 }>>(how));
+            cases.push(self.sealed_beyond::<RustCrypto<aes_gcm::Aes256Gcm>>(how));
+            cases.push(self.sealed_beyond::<Ring<{ ring::CHACHA20 }>>(how));
+            cases.push(self.sealed_beyond::<AwsLc<{ aws_lc::CHACHA20 }>>(how));
+            cases.push(self.sealed_beyond::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(how));
+        }
+    }
+
+    fn sealed_beyond<C: Cipher + 'static>(&self, how: &BeyondMtu) -> Case {
+        how.of::<C>(&self.sealed::<C>())
     }
 
     /// With what older gateways speak.

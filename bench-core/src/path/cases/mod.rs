@@ -7,6 +7,7 @@ macro_rules! stages {
 }
 pub(in crate::path) use stages;
 
+mod beyond_mtu;
 mod esp;
 mod waterfall;
 
