@@ -80,6 +80,7 @@ impl BeyondMtu {
                 open_fitted::<C>
             },
             describe: |_, _| None,
+            opener: None,
             alone: None,
             ..*below
         }
