@@ -1,13 +1,13 @@
 //! The program around the targets: under libFuzzer where the build is a fuzzing one, else it
 //! shows what an input does and writes the seeds.
 
-#![cfg_attr(fuzzing, no_main)]
+#![cfg_attr(feature = "libfuzzer", no_main)]
 
 /// Names the target of a fuzzing build, whose arguments are libFuzzer's.
-#[cfg(fuzzing)]
+#[cfg(feature = "libfuzzer")]
 const TARGET_VARIABLE: &str = "FUZZ_TARGET";
 
-#[cfg(fuzzing)]
+#[cfg(feature = "libfuzzer")]
 static RUN: std::sync::LazyLock<fn(&[u8])> = std::sync::LazyLock::new(|| {
     let name = std::env::var(TARGET_VARIABLE).unwrap_or_default();
     match tunneltax_fuzz::find(&name) {
@@ -16,10 +16,10 @@ static RUN: std::sync::LazyLock<fn(&[u8])> = std::sync::LazyLock::new(|| {
     }
 });
 
-#[cfg(fuzzing)]
+#[cfg(feature = "libfuzzer")]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| RUN(bytes));
 
-#[cfg(not(fuzzing))]
+#[cfg(not(feature = "libfuzzer"))]
 fn main() -> std::process::ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match program::run(&arguments) {
@@ -31,7 +31,7 @@ fn main() -> std::process::ExitCode {
     }
 }
 
-#[cfg(not(fuzzing))]
+#[cfg(not(feature = "libfuzzer"))]
 mod program {
     use std::fs;
     use std::path::Path;
