@@ -95,8 +95,10 @@ oracles() {
     "$tunneltax" verify --case forward --case 'esp/aes-256-gcm' --case 'esp/chacha20-poly1305' \
         --write "$sent/bundled" >"$work/verify.txt"
     "$tunneltax" verify "$sent/seeded.pcap" --write "$sent/seeded" >>"$work/verify.txt"
-    from_venv python ci/oracles some "$sent/bundled" "$sent/bundled.json"
+    from_venv python ci/oracles some "$sent/bundled" "$sent/bundled.json" &
+    local bundled=$!
     from_venv python ci/oracles check "$sent/seeded" "$sent/seeded.json"
+    wait "$bundled"
     ran "oracles ($(python3 ci/sum.py "$sent/bundled.json" "$sent/seeded.json"))"
 }
 
@@ -128,13 +130,14 @@ fuzz() {
     ran "fuzz ($(cat "$work/fuzz.txt"))"
 }
 
-# Every bench target of the workspace once, each routine a single time.
+# Every bench target of the workspace once, each routine a single time; not optimised, since nothing
+# is measured, so that the tests' build serves.
 benches() {
     local targets count=0 package bench
     targets=$(cargo metadata --format-version 1 --no-deps | python3 ci/bench_targets.py)
     while read -r package bench; do
         echo "-- $package $bench"
-        cargo bench --package "$package" --bench "$bench" -- --test
+        cargo bench --profile dev --workspace --bench "$bench" -- --test
         count=$((count + 1))
     done <<<"$targets"
     ran "$count bench targets"

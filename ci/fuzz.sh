@@ -17,6 +17,6 @@ cargo run --quiet --package tunneltax-fuzz -- seeds "$work/fuzz/seeds"
 # Coverage of the workspace's own crates alone: what the tests built of others is used again, and
 # of their code nothing is promised here. Not incremental: the two builds share a folder.
 RUSTC_WORKSPACE_WRAPPER=$root/ci/fuzz/instrument.sh CARGO_INCREMENTAL=0 \
-    cargo build --package tunneltax-fuzz --bin tunneltax-fuzz --features libfuzzer
+    cargo build --workspace --bin tunneltax-fuzz --features tunneltax-fuzz/libfuzzer
 python3 ci/fuzz/run.py "$target/debug/tunneltax-fuzz" \
     "$work/fuzz/seeds" "$work/fuzz/targets" "$@"

@@ -2,7 +2,8 @@
 //! bytes. A tunnel that frames without a cipher stands for the framing.
 
 use tunneltax_core::clock::Clock;
-use tunneltax_core::path::{Case, cases, find};
+use tunneltax_core::path::overhead::Beyond;
+use tunneltax_core::path::{Case, Setup, cases, find};
 use tunneltax_core::replay::Samples;
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::stats::median;
@@ -21,7 +22,7 @@ pub fn tunnels(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(
     libraries.dedup();
     for library in libraries {
         let triples: Vec<Triple> = cases()
-            .filter(|case| case.library == Some(library))
+            .filter(|case| case.library == Some(library) && carries_whole(case, size))
             .filter_map(Triple::of)
             .collect();
         let mut group: Vec<&'static Case> = triples
@@ -47,6 +48,17 @@ pub fn tunnels(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(
             }
         }
     }
+}
+
+/// What is too long for the underlay, some cases drop or seal in pieces: the cipher alone has no
+/// such bytes.
+fn carries_whole(case: &Case, size: u16) -> bool {
+    let inner_bytes = usize::from(size);
+    let is_whole = !matches!(
+        case.overhead.beyond,
+        Beyond::FragmentedInside | Beyond::Dropped
+    );
+    is_whole || inner_bytes + case.overhead.added_bytes(inner_bytes) <= Setup::default().outer_mtu
 }
 
 /// A tunnel, the same framing without a cipher, and the cipher without a tunnel.
