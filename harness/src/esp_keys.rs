@@ -51,7 +51,7 @@ pub enum KeysError {
         wanted: &'static str,
     },
     /// Nothing in it.
-    #[error("it names no SA")]
+    #[error("all its lines are empty or comments: it names no SA")]
     Empty,
 }
 
@@ -429,7 +429,10 @@ mod tests {
     #[test]
     fn a_mistake_is_named_and_a_key_is_not_shown() {
         let said = |text: &str| parse(text).unwrap_err().to_string();
-        assert_eq!(said(""), "it names no SA");
+        assert_eq!(
+            said(""),
+            "all its lines are empty or comments: it names no SA"
+        );
         assert_eq!(
             said("[[sa]]\nspi = 1\n"),
             "line 1: missing field `algorithm`"

@@ -1,15 +1,16 @@
 //! What the chunks of a capture gave for each of those who pay, as the record has it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tunneltax_core::path::Case;
 use tunneltax_core::replay::Samples;
 use tunneltax_core::workload::{Labels, Workload};
-use tunneltax_reports::record::{Payer, PayerCost, Payers};
+use tunneltax_reports::record::{Payer, PayerCost, PayerKind, Payers};
 use tunneltax_reports::stats::Estimate;
 
 use crate::lane_sum::LaneSum;
-use crate::payers::Ranking;
+use crate::payers::{Key, Ranking};
 
 /// Counts of one way of telling packets apart.
 pub struct PayerSum {
@@ -22,6 +23,8 @@ pub struct PayerSum {
 struct Count {
     packets: u64,
     inner_bytes: u64,
+    /// Whose they are, where that is not one alone.
+    of: HashSet<Key>,
     /// By lane: bytes added and packets on the wire; of lanes that add none, 0.
     added: Vec<[u64; 2]>,
 }
@@ -50,6 +53,9 @@ impl PayerSum {
             for (packet, label) in timed.iter().zip(labels.of()) {
                 let count = &mut counts[usize::from(*label)];
                 count.packets += 1;
+                if ranking.is_rest(usize::from(*label)) {
+                    count.of.extend(ranking.way.key(packet));
+                }
                 count.inner_bytes += packet.len() as u64;
                 count.added.resize(lanes.len(), [0; 2]);
                 for (lane, [bytes, packets]) in lanes.iter().zip(&mut count.added) {
@@ -105,7 +111,12 @@ fn bytes_by(row: &Payer, case: &str) -> u64 {
 
 /// `None` for nobody: a label without packets.
 fn row(ranking: &Ranking, label: usize, count: &Count, costs: Vec<PayerCost>) -> Option<Payer> {
-    let (kind, name, of) = ranking.of(label);
+    let (kind, name) = ranking.of(label);
+    let of = match kind {
+        PayerKind::One => Some(1),
+        PayerKind::Rest => Some(count.of.len() as u64),
+        PayerKind::Beyond => None,
+    };
     (count.packets > 0).then_some(Payer {
         kind,
         name,

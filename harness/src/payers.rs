@@ -79,7 +79,7 @@ enum By {
 }
 
 /// What a packet is told by: a number that is the same for all packets of a flow or SA.
-type Key = u64;
+pub type Key = u64;
 
 impl Way {
     /// Flows, by the first of the cases that has a cipher, or else the last one that adds bytes;
@@ -123,7 +123,8 @@ impl Way {
         is_tunnel(case) && (matches!(self.by, By::Flow(_)) || case.sas == self.case.sas)
     }
 
-    fn key(&self, packet: &[u8]) -> Option<Key> {
+    /// Whose a packet is; `None` of no flow or SA.
+    pub fn key(&self, packet: &[u8]) -> Option<Key> {
         match &self.by {
             By::Flow(names) => Some(names.hash(&FlowId::of(packet)?)),
             By::Sa(assignment) => assignment.sa_of(packet).ok().map(u64::from),
@@ -237,16 +238,18 @@ impl Ranking {
         Labels::new(packets.iter().map(label).collect(), (rest + 2) as u16)
     }
 
-    /// What a label stands for: kind, name, and how many flows or SAs.
-    pub fn of(&self, label: usize) -> (PayerKind, Option<String>, Option<u64>) {
+    /// What a label stands for: its kind, and the name of one.
+    pub fn of(&self, label: usize) -> (PayerKind, Option<String>) {
         match self.first.get(label) {
-            Some((_, name)) => (PayerKind::One, Some(name.clone()), Some(1)),
-            None if label == self.first.len() => {
-                let others = self.known - self.first.len();
-                (PayerKind::Rest, None, Some(others as u64))
-            }
-            None => (PayerKind::Beyond, None, None),
+            Some((_, name)) => (PayerKind::One, Some(name.clone())),
+            None if self.is_rest(label) => (PayerKind::Rest, None),
+            None => (PayerKind::Beyond, None),
         }
+    }
+
+    /// The label of those behind the first ones.
+    pub fn is_rest(&self, label: usize) -> bool {
+        label == self.first.len()
     }
 
     /// Flows or SAs that were told apart.

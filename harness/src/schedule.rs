@@ -173,7 +173,9 @@ impl Schedule {
             (_, most) => most.to_string(),
         };
         let least = if self.seconds() > LONGER * asked_seconds {
-            format!(" (the least for so many groups: {asked_seconds} s are too few)")
+            format!(
+                " (the least for so many rows: {asked_seconds} s are too few; fewer --case or --size are sooner done)"
+            )
         } else {
             String::new()
         };

@@ -149,6 +149,36 @@ fn the_chart_shows_the_measured_total() {
     assert_eq!(bars.matches("<rect").count(), 7 * 2 * 3);
 }
 
+/// A step has its own tint and column wherever it stands in a bar, not those of its place.
+#[test]
+fn a_step_is_one_series_in_all_bars() {
+    let mut record = common::record();
+    for case in &mut record.cases {
+        if case.id.contains("chacha20") {
+            case.step = "another sealing".to_owned();
+        }
+    }
+    let page = page(&record);
+    let figure = page.split("id=\"by-size\"").nth(1).unwrap();
+    let key = figure.split("</ul>").next().unwrap();
+    let names = [
+        "forwarding",
+        "encapsulation",
+        "encryption + integrity",
+        "another sealing",
+    ];
+    for (series, name) in names.into_iter().enumerate() {
+        let shown = format!("swatch s{series}\" aria-hidden=\"true\"></span>{name}");
+        assert!(key.contains(&shown), "{name}: {key}");
+    }
+    let bars = figure.split("</svg>").next().unwrap();
+    // Seven sizes each.
+    for (series, count) in [(2, 7), (3, 7)] {
+        let tint = ["#939DA9", "#1D6FB8", "#E3811C", "#8B4F9F"][series];
+        assert_eq!(bars.matches(tint).count(), count, "series {series}");
+    }
+}
+
 #[test]
 fn hostile_names_stay_text() {
     let hostile = "<script>alert(1)</script>|`\"'&amp;\x1b[31m\u{202e}";

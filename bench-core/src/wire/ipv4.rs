@@ -146,7 +146,7 @@ const OPTION_END: u8 = 0;
 /// An option that does nothing; one octet.
 const OPTION_NOP: u8 = 1;
 
-/// Puts [`OPTION_NOP`]s in the place of options that only the first fragment has: the header
+/// Puts no-operations in the place of options that only the first fragment has: the header
 /// stays as long as it is (RFC 791, 3.1).
 pub fn leave_copied_options(options: &mut [u8]) {
     let mut at = 0;

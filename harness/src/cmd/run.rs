@@ -380,11 +380,16 @@ fn first_failure(record: &Record) -> Option<String> {
         .flat_map(|g| g.rows.iter().map(move |r| (g, r)));
     let failed: Vec<_> = rows.filter(|(_, row)| !row.passed).collect();
     let (group, row) = failed.first()?;
+    let why = row.message.as_deref().unwrap_or("no reason given");
+    let next = if why.starts_with("expected ") {
+        "where the new count is right, correct the scenario's [expect]"
+    } else {
+        "`tunneltax verify` looks at it alone"
+    };
     Some(format!(
-        "{} of the rows have no result; the first: {} on {}: {}; `tunneltax verify` looks at it alone",
+        "{} of the rows have no result; the first: {} on {}: {why}; {next}",
         failed.len(),
         row.case,
         group.workload,
-        row.message.as_deref().unwrap_or("no reason given"),
     ))
 }

@@ -221,6 +221,20 @@ impl CaseName {
         self.id.split('/').next().unwrap_or_default()
     }
 
+    /// The id in front of the `@`.
+    pub fn without_library(&self) -> &str {
+        self.id.split('@').next().unwrap_or(&self.id)
+    }
+
+    /// Above its libraries: `AES-256-GCM`, and the path where that is not plain ESP.
+    pub fn heading(&self) -> String {
+        let cipher = algorithm(&self.cipher);
+        match self.id.split_once('/') {
+            None | Some(("esp", _)) => cipher,
+            Some((path, _)) => format!("{path}, {cipher}"),
+        }
+    }
+
     /// For a sentence: `AES-256-GCM by ring`, or the id.
     pub fn spoken(&self) -> String {
         self.library.as_ref().map_or_else(

@@ -8,7 +8,7 @@ use crate::stats::Estimate;
 
 /// How to read it.
 pub const PAYERS: &str = "A flow is a 5-tuple in both directions, and is named by a keyed hash that is another one in every \
-     run; fragments are a flow by addresses and protocol. Bytes are exact. \"leaves as\" counts the packets over \
+     run, or by its ends where addresses were asked for; fragments are a flow by addresses and protocol. Bytes are exact. \"leaves as\" counts the packets over \
      the outer MTU, fragments and segments too; the time has no fragmenting in it. The time of a burst is shared out \
      among its packets by their stamps, so that the rows add up to the bill, but for what its medians leave out; \
      it can't be told of fewer than 8 packets.";
@@ -103,7 +103,7 @@ fn table(group: &GroupBill<'_>, payers: &Payers) -> Table {
             group.temperature()
         ),
         note: format!(
-            "{} {} in the capture; the packets that were timed, in the order of the bytes that {case} adds; ns and µs over forward, both gateways",
+            "{} {} in the capture; below, those whose packets were timed, in the order of the bytes that {case} adds; ns and µs over forward, both gateways",
             count(payers.known),
             if payers.known == 1 { one } else { many },
         ),

@@ -48,13 +48,15 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
     let left = groups.len().saturating_sub(BARS_MAX);
     groups.truncate(BARS_MAX);
     let shown = groups.first()?;
-    let panels: Vec<Panel> = ends(shown)
+    let ends = ends(shown);
+    let steps = Steps::of(&groups, &ends);
+    let panels: Vec<Panel> = ends
         .into_iter()
         .map(|line| Panel {
             title: line.case.spoken(),
             bars: groups
                 .iter()
-                .map(|group| bar(group, &line.case.key, &group.name, &group.title()))
+                .map(|group| steps.bar(group, &line.case.key, &group.name, &group.title()))
                 .collect(),
         })
         .collect();
@@ -75,8 +77,8 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
         id: "by-size",
         short: "The bill",
         charts: both(|format| chart::sizes(format, &panels, &label)),
-        key: steps(shown),
-        table: table(&panels, shown),
+        key: steps.key(),
+        table: steps.table(&panels, shown),
         title,
         caption,
     })
@@ -92,11 +94,12 @@ pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
             lines.push(line);
         }
     }
+    let steps = Steps::of(&groups, &lines);
     let panels: Vec<Panel> = groups
         .iter()
         .map(|group| Panel {
             title: group.title(),
-            bars: library_bars(group, &lines),
+            bars: library_bars(&steps, group, &lines),
         })
         .collect();
     let title = "Ciphers and libraries".to_owned();
@@ -110,8 +113,8 @@ pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
             shown.temperature()
         ),
         charts: both(|format| chart::libraries(format, &panels, &label)),
-        key: steps(shown),
-        table: table(&panels, shown),
+        key: steps.key(),
+        table: steps.table(&panels, shown),
         title,
     })
 }
@@ -197,96 +200,122 @@ fn ends<'b, 'r>(group: &'b GroupBill<'r>) -> Vec<&'b Line<'r>> {
     }
 }
 
-fn bar(group: &GroupBill<'_>, key: &str, label: &str, name: &str) -> Bar {
-    let steps_ns = match group.line(key) {
-        None => Err("not run"),
-        Some(line) if line.outcome.is_err() => Err("failed"),
-        Some(line) => group.steps_ns(line).ok_or("cannot tell"),
-    };
-    Bar {
-        label: label.to_owned(),
-        name: name.to_owned(),
-        steps_ns,
+/// The steps that some bars are stacked of, each a series of its own wherever it stands.
+struct Steps(Vec<String>);
+
+impl Steps {
+    /// Those of these lines in these groups, in the order of the bars.
+    fn of(groups: &[&GroupBill<'_>], lines: &[&Line<'_>]) -> Self {
+        let mut names: Vec<String> = Vec::new();
+        for group in groups {
+            let lines = lines.iter().filter_map(|line| group.line(&line.case.key));
+            for step in lines.flat_map(|line| group.chain(line)) {
+                if !names.contains(&step.step) {
+                    names.push(step.step.clone());
+                }
+            }
+        }
+        Self(names)
+    }
+
+    fn key(&self) -> Vec<(usize, String)> {
+        self.0.iter().cloned().enumerate().collect()
+    }
+
+    fn bar(&self, group: &GroupBill<'_>, key: &str, label: &str, name: &str) -> Bar {
+        let steps_ns = match group.line(key) {
+            None => Err("not run"),
+            Some(line) if line.outcome.is_err() => Err("failed"),
+            Some(line) => self.steps_ns(group, line).ok_or("cannot tell"),
+        };
+        Bar {
+            label: label.to_owned(),
+            name: name.to_owned(),
+            steps_ns,
+        }
+    }
+
+    fn steps_ns(&self, group: &GroupBill<'_>, line: &Line<'_>) -> Option<Vec<(usize, f64)>> {
+        let chain = group.chain(line);
+        let series = chain
+            .iter()
+            .map(|line| self.0.iter().position(|name| *name == line.step));
+        let series = series.collect::<Option<Vec<usize>>>()?;
+        Some(series.into_iter().zip(group.steps_ns(line)?).collect())
+    }
+
+    /// The figures behind stacked bars.
+    fn table(&self, panels: &[Panel], group: &GroupBill<'_>) -> Table {
+        let columns = self.0.len();
+        let head = std::iter::once(String::new())
+            .chain(self.0.iter().cloned())
+            .chain(["all".to_owned()])
+            .collect();
+        let cell = |ns: Option<f64>| ns.map_or(Cell::Blank, |ns| Cell::Estimate(ns, None));
+        let row = |label: &str, cells| TableRow {
+            label: label.to_owned(),
+            kind: RowKind::Inner,
+            cells,
+        };
+        let mut rows = Vec::new();
+        for panel in panels {
+            let heading = |label: &str| TableRow {
+                label: label.to_owned(),
+                kind: RowKind::Heading,
+                cells: Vec::new(),
+            };
+            rows.push(heading(&panel.title));
+            for bar in &panel.bars {
+                let steps = match &bar.steps_ns {
+                    Ok(steps) => steps,
+                    Err(why) => {
+                        let cells = vec![Cell::Text((*why).to_owned())];
+                        rows.push(row(&bar.name, cells));
+                        continue;
+                    }
+                };
+                if steps.is_empty() {
+                    continue;
+                }
+                let of = |series| {
+                    steps
+                        .iter()
+                        .find(|(of, _)| *of == series)
+                        .map(|(_, ns)| *ns)
+                };
+                let mut cells: Vec<Cell> = (0..columns).map(|series| cell(of(series))).collect();
+                cells.push(cell(bar.total_ns()));
+                rows.push(row(&bar.name, cells));
+            }
+        }
+        Table {
+            title: String::new(),
+            note: format!("ns a packet, {}, means", group.timed().halves),
+            head,
+            rows,
+        }
     }
 }
 
 /// A bar for each of `lines`, measured in `group`; panels beside each other share their labels.
-fn library_bars(group: &GroupBill<'_>, lines: &[&Line<'_>]) -> Vec<Bar> {
+fn library_bars(steps: &Steps, group: &GroupBill<'_>, lines: &[&Line<'_>]) -> Vec<Bar> {
     let mut bars = Vec::new();
     let mut heading = "";
     for line in lines {
         let Some(library) = &line.case.library else {
-            bars.push(bar(group, &line.case.key, &line.case.id, &line.case.id));
+            bars.push(steps.bar(group, &line.case.key, &line.case.id, &line.case.id));
             continue;
         };
-        if heading != line.case.cipher {
-            heading = &line.case.cipher;
+        if heading != line.case.without_library() {
+            heading = line.case.without_library();
             bars.push(Bar {
-                label: bill::algorithm(heading),
+                label: line.case.heading(),
                 name: String::new(),
                 steps_ns: Ok(Vec::new()),
             });
         }
         let label = format!("\u{2002}{library}");
-        bars.push(bar(group, &line.case.key, &label, &line.case.id));
+        bars.push(steps.bar(group, &line.case.key, &label, &line.case.id));
     }
     bars
-}
-
-/// Names of the steps, ground first.
-fn steps(group: &GroupBill<'_>) -> Vec<(usize, String)> {
-    let highest = group.lines.iter().max_by_key(|line| line.depth());
-    let chain = highest.map(|line| group.chain(line)).unwrap_or_default();
-    chain
-        .iter()
-        .map(|line| line.step.clone())
-        .enumerate()
-        .collect()
-}
-
-/// The figures behind stacked bars.
-fn table(panels: &[Panel], group: &GroupBill<'_>) -> Table {
-    let steps: Vec<String> = steps(group).into_iter().map(|(_, name)| name).collect();
-    let columns = steps.len();
-    let head = std::iter::once(String::new())
-        .chain(steps)
-        .chain(["all".to_owned()])
-        .collect();
-    let cell = |ns: Option<&f64>| ns.map_or(Cell::Blank, |ns| Cell::Estimate(*ns, None));
-    let row = |label: &str, cells| TableRow {
-        label: label.to_owned(),
-        kind: RowKind::Inner,
-        cells,
-    };
-    let mut rows = Vec::new();
-    for panel in panels {
-        let heading = |label: &str| TableRow {
-            label: label.to_owned(),
-            kind: RowKind::Heading,
-            cells: Vec::new(),
-        };
-        rows.push(heading(&panel.title));
-        for bar in &panel.bars {
-            let steps = match &bar.steps_ns {
-                Ok(steps) => steps,
-                Err(why) => {
-                    let cells = vec![Cell::Text((*why).to_owned())];
-                    rows.push(row(&bar.name, cells));
-                    continue;
-                }
-            };
-            if steps.is_empty() {
-                continue;
-            }
-            let mut cells: Vec<Cell> = (0..columns).map(|step| cell(steps.get(step))).collect();
-            cells.push(cell(bar.total_ns().as_ref()));
-            rows.push(row(&bar.name, cells));
-        }
-    }
-    Table {
-        title: String::new(),
-        note: format!("ns a packet, {}, means", group.timed().halves),
-        head,
-        rows,
-    }
 }

@@ -25,14 +25,15 @@ pub struct Bar {
     pub label: String,
     /// What it is for, in full.
     pub name: String,
-    /// ns a packet from the ground up; none on a heading. Or why there is no bar.
-    pub steps_ns: Result<Vec<f64>, &'static str>,
+    /// Series and ns a packet, from the ground up; none on a heading. Or why there is no bar.
+    pub steps_ns: Result<Vec<(usize, f64)>, &'static str>,
 }
 
 impl Bar {
     /// All steps; `None` where there is no bar.
     pub fn total_ns(&self) -> Option<f64> {
-        self.steps_ns.as_ref().ok().map(|steps| steps.iter().sum())
+        let steps = self.steps_ns.as_ref().ok()?;
+        Some(steps.iter().map(|(_, ns)| ns).sum())
     }
 
     fn is_heading(&self) -> bool {
@@ -42,7 +43,7 @@ impl Bar {
     /// What can be drawn of each step: a negative one has no height.
     fn heights(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
         let steps = self.steps_ns.iter().flatten();
-        steps.map(|ns| ns.max(0.0)).enumerate()
+        steps.map(|(series, ns)| (*series, ns.max(0.0)))
     }
 }
 
@@ -207,9 +208,9 @@ fn lying(
 }
 
 fn amount(bar: &Bar) -> String {
-    match &bar.steps_ns {
-        Ok(steps) => short(steps.iter().sum()),
-        Err(why) => (*why).to_owned(),
+    match (bar.total_ns(), bar.steps_ns.as_ref().err()) {
+        (Some(ns), _) => short(ns),
+        (None, why) => why.map_or("", |why| *why).to_owned(),
     }
 }
 
