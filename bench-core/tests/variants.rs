@@ -76,6 +76,9 @@ fn bytes_added_are_those_of_the_standards() {
         // A length and 20 octets of TCP more, once or twice.
         ("openvpn-tcp/none", 1434, 20 + 20 + 2 + 4 + 4 + 16),
         ("openvpn-tcp/none", 1435, 2 * (20 + 20) + 2 + 4 + 4 + 16),
+        // Timestamps are 12 octets of every segment (RFC 7323, appendix A).
+        ("openvpn-tcp+timestamps/none", 1422, 20 + 32 + 2 + 4 + 4 + 16),
+        ("openvpn-tcp+timestamps/none", 1423, 2 * (20 + 32) + 2 + 4 + 4 + 16),
         // TCP, TLS record and nonce, SSTP, PPP, tag; in TLS 1.3 a content type and no nonce.
         ("sstp/none", 1423, 20 + 20 + 5 + 8 + 4 + 4 + 16),
         ("sstp/none", 1424, 2 * (20 + 20) + 5 + 8 + 4 + 4 + 16),
@@ -439,7 +442,7 @@ fn packets_on_the_wire_are_counted() {
         let proof = prove(case, &Setup::default(), &workload).unwrap();
         let (sent, cut, fragments) = match case.id.split_once('/') {
             Some(("openvpn-tcp", _)) => (4, 2, 0),
-            Some(("sstp" | "sstp+tls13", _)) => (4, 3, 0),
+            Some(("openvpn-tcp+timestamps" | "sstp" | "sstp+tls13", _)) => (4, 3, 0),
             // 1500 over IPv4, the two others over IPv6, too.
             Some(("esp+fragment" | "esp+inner-fragment", _)) => (4, 1, 2),
             Some(("esp6+fragment" | "esp6+inner-fragment", _)) => (4, 3, 6),

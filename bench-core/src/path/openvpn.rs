@@ -15,7 +15,7 @@
 use super::cases::{Case, CaseError, stages};
 use super::overhead::Overhead;
 use super::records::{Carrier, Numbers, Record, Records};
-use super::sealed::{Framed, with_aeads};
+use super::sealed::{Framed, with_aeads, with_gcm};
 use super::session::Session;
 use super::stream::Stream;
 use super::underlay::{Family, Underlay};
@@ -34,6 +34,11 @@ pub const OVER_UDP: Carrier = Carrier::Datagrams(Underlay::udp(
 pub const OVER_TCP: Carrier = Carrier::Stream(Stream {
     ports: (TCP_CLIENT_PORT, HTTPS_PORT),
     timestamps: false,
+});
+/// The same with timestamps in every segment, as most hosts agree on.
+pub const OVER_TCP_WITH_TIMESTAMPS: Carrier = Carrier::Stream(Stream {
+    ports: (TCP_CLIENT_PORT, HTTPS_PORT),
+    timestamps: true,
 });
 /// Of the dynamic ones (RFC 6335, 6).
 const TCP_CLIENT_PORT: u16 = 49_152;
@@ -112,6 +117,11 @@ const _: () = assert!(DataV2::overhead_over(OVER_UDP).added_bytes(1) == 20 + 8 +
 // 20 and 20 octets of IPv4 and TCP, 2 of length; and 40 more where one segment is not enough.
 const _: () = assert!(DataV2::overhead_over(OVER_TCP).added_bytes(1434) == 40 + 2 + 24);
 const _: () = assert!(DataV2::overhead_over(OVER_TCP).added_bytes(1435) == 40 + 2 + 24 + 40);
+
+const _: () =
+    assert!(DataV2::overhead_over(OVER_TCP_WITH_TIMESTAMPS).added_bytes(1422) == 52 + 2 + 24);
+const _: () =
+    assert!(DataV2::overhead_over(OVER_TCP_WITH_TIMESTAMPS).added_bytes(1423) == 52 + 2 + 24 + 52);
 
 impl Record for DataV2 {
     const FIRST_NUMBER: u64 = 1;
@@ -224,7 +234,26 @@ impl Framed for Tcp {
     }
 }
 
+struct TcpTimestamps;
+
+impl Framed for TcpTimestamps {
+    const PATH: &'static str = "openvpn-tcp+timestamps";
+    const WORDS: &'static str = "OpenVPN over TCP with timestamps";
+    const STAGES: &'static [&'static str] = stages!["encapsulate in OpenVPN over TCP, timestamps"];
+    const STEP: &'static str = "OpenVPN over TCP, timestamps";
+    const OVERHEAD: Overhead = DataV2::overhead_over(OVER_TCP_WITH_TIMESTAMPS);
+
+    fn open<C: Cipher + 'static>(setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
+        open::<C>(setup, OVER_TCP_WITH_TIMESTAMPS)
+    }
+}
+
 /// Its place in the list.
 pub(super) fn cases() -> Vec<Case> {
-    [with_aeads::<Udp>(), with_aeads::<Tcp>()].concat()
+    [
+        with_aeads::<Udp>(),
+        with_aeads::<Tcp>(),
+        with_gcm::<TcpTimestamps>(),
+    ]
+    .concat()
 }
