@@ -77,8 +77,16 @@ fn bytes_added_are_those_of_the_standards() {
         ("openvpn-tcp/none", 1434, 20 + 20 + 2 + 4 + 4 + 16),
         ("openvpn-tcp/none", 1435, 2 * (20 + 20) + 2 + 4 + 4 + 16),
         // Timestamps are 12 octets of every segment (RFC 7323, appendix A).
-        ("openvpn-tcp+timestamps/none", 1422, 20 + 32 + 2 + 4 + 4 + 16),
-        ("openvpn-tcp+timestamps/none", 1423, 2 * (20 + 32) + 2 + 4 + 4 + 16),
+        (
+            "openvpn-tcp+timestamps/none",
+            1422,
+            20 + 32 + 2 + 4 + 4 + 16,
+        ),
+        (
+            "openvpn-tcp+timestamps/none",
+            1423,
+            2 * (20 + 32) + 2 + 4 + 4 + 16,
+        ),
         // TCP, TLS record and nonce, SSTP, PPP, tag; in TLS 1.3 a content type and no nonce.
         ("sstp/none", 1423, 20 + 20 + 5 + 8 + 4 + 4 + 16),
         ("sstp/none", 1424, 2 * (20 + 20) + 5 + 8 + 4 + 4 + 16),
