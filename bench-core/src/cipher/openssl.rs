@@ -52,6 +52,9 @@ pub(super) fn is_since(major: i64, minor: i64) -> bool {
 
 impl<const ALGORITHM: usize> OpenSsl<ALGORITHM> {
     fn made(key: &[u8]) -> Result<Self, ErrorStack> {
+        // OpenSSL takes memory for a thread's errors when the thread first asks for them: now, and
+        // not when a packet is refused.
+        drop(ErrorStack::get());
         let (mut seals, mut opens) = (CipherCtx::new()?, CipherCtx::new()?);
         let algorithm = ALGORITHMS[ALGORITHM]();
         seals.encrypt_init(Some(algorithm), Some(key), None)?;
