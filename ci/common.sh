@@ -13,7 +13,7 @@ mkdir -p "$work"
 # The release binary. An exported RUSTFLAGS would replace the flags of .cargo/config.toml.
 export tunneltax=$target/release/tunneltax
 release() {
-    cargo build --release
+    cargo build --release --bin tunneltax
 }
 
 # A tool of ci/requirements.txt: `from_venv python …`. The folder is made again when that file changes.
