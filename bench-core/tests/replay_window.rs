@@ -1,6 +1,5 @@
 //! The anti-replay window against tables that say of each number whether it is taken.
 
-use serde::Deserialize;
 use tunneltax_core::fate::Reason;
 use tunneltax_core::replay_window::ReplayWindow;
 
@@ -85,48 +84,6 @@ fn a_jump_of_any_length_leaves_no_stale_mark() {
             }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Shared {
-    cases: Vec<SharedCase>,
-}
-
-#[derive(Deserialize)]
-struct SharedCase {
-    name: String,
-    window: u32,
-    steps: Vec<(u64, String)>,
-}
-
-/// DPDK's anti-replay tests; those with extended sequence numbers as well, since the window
-/// counts in 64 bits.
-#[test]
-fn tables_of_another_implementation() {
-    let Some(shared) = std::env::var_os("TUNNELTAX_SHARED") else {
-        println!("skipped: TUNNELTAX_SHARED is not set");
-        return;
-    };
-    let file = std::path::Path::new(&shared).join("vectors/anti_replay.json");
-    let text = std::fs::read_to_string(&file).unwrap();
-    let Shared { cases } = serde_json::from_str(&text).unwrap();
-    let mut steps = 0;
-    for case in &cases {
-        let mut replay = ReplayWindow::new(case.window);
-        for (sequence, verdict) in &case.steps {
-            let expected = match verdict.as_str() {
-                "accept" => true,
-                "drop" => false,
-                other => panic!("{}: {other}", case.name),
-            };
-            let what = format!("{}: {sequence}", case.name);
-            assert_eq!(replay.check(*sequence).is_ok(), expected, "{what}");
-            assert_eq!(replay.accept(*sequence).is_ok(), expected, "{what}");
-            steps += 1;
-        }
-    }
-    println!("{} tables, {steps} numbers", cases.len());
-    assert_eq!((cases.len(), steps), (14, 84));
 }
 
 /// Of size 0 it is off: every number is taken, in any order, any times, and nothing moves.

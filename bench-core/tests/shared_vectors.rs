@@ -16,6 +16,7 @@ use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::Setup;
 use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::replay_window::ReplayWindow;
 use tunneltax_core::sa::{InboundSa, Keys, Numbers, OutboundSa, SALT_BYTES};
 use tunneltax_core::vectors::octets;
 
@@ -221,7 +222,7 @@ fn sealed(keys: &Keys, framing: Framing, sequence: u64) -> Vec<u8> {
 }
 
 #[test]
-fn the_ends_refuse_what_the_tables_of_others_refuse() {
+fn windows_and_ends_refuse_what_the_tables_of_others_refuse() {
     let Some(Tables { cases }) = shared("anti_replay.json") else {
         return;
     };
@@ -239,7 +240,13 @@ fn the_ends_refuse_what_the_tables_of_others_refuse() {
         };
         let sa = InboundSa::<Ring<AES_256>>::new(&keys, numbers, table.window).unwrap();
         let mut opener = Opener::new(sa, framing.underlay);
+        // By itself, too: it counts in 64 bits, extended or not.
+        let mut window = ReplayWindow::new(table.window);
         for (sequence, verdict) in &table.steps {
+            let is_taken = verdict == "accept";
+            let what = format!("{}: {sequence}", table.name);
+            assert_eq!(window.check(*sequence).is_ok(), is_taken, "{what}");
+            assert_eq!(window.accept(*sequence).is_ok(), is_taken, "{what}");
             let packet = sealed(&keys, framing, *sequence);
             let mut arena = Arena::new(1, 0, packet.len(), 0);
             let mut burst = arena.frames();
@@ -257,7 +264,7 @@ fn the_ends_refuse_what_the_tables_of_others_refuse() {
                 "drop" => matches!(fate, Fate::Dropped(Reason::Replayed | Reason::TooOld)),
                 other => panic!("{}: {other}", table.name),
             };
-            assert!(is_right, "{}: {sequence} ended as {fate:?}", table.name);
+            assert!(is_right, "{what} ended as {fate:?}");
             steps += 1;
         }
     }

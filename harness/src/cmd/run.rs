@@ -34,6 +34,7 @@ use crate::payers::{Names, Way};
 use crate::plan::{self, Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
+use crate::scenario::Refuted;
 use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
 use crate::sides::{SideCount, Sides};
 
@@ -354,7 +355,7 @@ impl Run<'_> {
                 self.record.groups.len()
             )));
         }
-        if let Some(why) = first_failure(&self.record) {
+        if let Some(why) = first_failure(&self.record, self.bench.refuted) {
             return Err(Failure::Failed(why));
         }
         match self.record.captures.iter().find(|c| c.truncated) {
@@ -373,7 +374,7 @@ impl Run<'_> {
 }
 
 /// A run with a failed row has not done what it was asked.
-fn first_failure(record: &Record) -> Option<String> {
+fn first_failure(record: &Record, refuted: &[Refuted]) -> Option<String> {
     let rows = record
         .groups
         .iter()
@@ -381,7 +382,7 @@ fn first_failure(record: &Record) -> Option<String> {
     let failed: Vec<_> = rows.filter(|(_, row)| !row.passed).collect();
     let (group, row) = failed.first()?;
     let why = row.message.as_deref().unwrap_or("no reason given");
-    let next = if why.starts_with("expected ") {
+    let next = if refuted.iter().any(|refuted| refuted.case == row.case) {
         "where the new count is right, correct the scenario's [expect]"
     } else {
         "`tunneltax verify` looks at it alone"
