@@ -133,6 +133,49 @@ fn an_id_names_its_algorithm_and_library() {
     }
 }
 
+#[test]
+fn a_step_among_chosen_cases_is_as_long_as_it_must_be() {
+    let of = |id: &str, chosen: &[&str]| {
+        let chosen: Vec<&Case> = chosen.iter().map(|id| find(id).unwrap()).collect();
+        find(id).unwrap().step_among(&chosen)
+    };
+    let gcm = "esp/aes-256-gcm@ring";
+    let step = |below, step: &str| (below, step.to_owned());
+    assert_eq!(
+        of(gcm, &["forward", "esp/none", gcm]),
+        step(Some("esp/none"), "encryption + integrity")
+    );
+    let both = "encapsulation + encryption + integrity";
+    assert_eq!(of(gcm, &[gcm, "forward"]), step(Some("forward"), both));
+    // On none of them: as the list has it.
+    assert_eq!(
+        of(gcm, &[gcm]),
+        step(Some("esp/none"), "encryption + integrity")
+    );
+    assert_eq!(of("forward", &["forward"]), step(None, "forwarding"));
+}
+
+/// Cases that differ in one number say so, and no two of a curve have the same one.
+#[test]
+fn points_of_a_curve_differ_in_their_number() {
+    let points = || cases().filter_map(|case| case.point);
+    let mut seen = BTreeSet::new();
+    for point in points() {
+        assert!(point.count > 0 && seen.insert((point.of, point.curve, point.count)));
+    }
+    let counts = |of, curve| {
+        let points = points().filter(move |point| (point.of, point.curve) == (of, curve));
+        points.map(|point| point.count).collect::<Vec<u32>>()
+    };
+    let decades = [1, 10, 100, 1000];
+    assert_eq!(counts("rules", "established flows"), decades);
+    assert_eq!(counts("rules", "first packets"), decades);
+    assert_eq!(counts("routes", "the longest match"), [1, 400, 4000]);
+    let sas = counts("SAs", "AES-256-GCM, ring");
+    assert_eq!(sas, [1, 100, 1000, 10_000]);
+    assert_eq!(points().count(), 2 * 4 + 3 + 3 * 4);
+}
+
 fn path_of(case: &Case) -> &'static str {
     case.id.split_once('/').map_or(case.id, |(path, _)| path)
 }

@@ -242,9 +242,10 @@ pub struct RunOptions {
     /// one before, and no others
     #[arg(long, value_name = "CIPHER@LIBRARY", num_args = 0..=1, require_equals = true, default_missing_value = "aes-256-gcm@ring", conflicts_with_all = ["cases", "underlay"])]
     pub waterfall: Option<String>,
-    /// Flows that generated packets are spread over, in turn; at least as many are generated
-    #[arg(long, value_name = "N", default_value_t = synth::FLOWS as u32, value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
-    pub flows: u32,
+    /// Flows that generated packets are spread over, in turn; at least as many are generated.
+    /// More numbers than one, comma-separated, give a cost curve
+    #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [synth::FLOWS as u32], value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
+    pub flows: Vec<u32>,
     /// Networks behind the near gateway, comma-separated: packets of captures from there to elsewhere
     /// are sealed at the near gateway, those from elsewhere to there at the far one; counted in the record
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', value_parser = sides::network)]

@@ -9,6 +9,7 @@ mod cpu;
 pub mod esp_keys;
 mod esp_packets;
 pub mod failure;
+mod generated;
 mod host;
 mod inner_sizes;
 mod lane_sum;

@@ -116,7 +116,8 @@ impl<'a> GroupInMaking<'a> {
             .iter()
             .map(|case| {
                 let mut against: Vec<usize> = Vec::new();
-                for other in [case.step_of, Some(GROUND_TWIN)].into_iter().flatten() {
+                let (below, _) = case.step_among(bench.cases);
+                for other in [below, Some(GROUND_TWIN)].into_iter().flatten() {
                     against.extend(position(other).filter(|_| other != case.id));
                 }
                 against.dedup();

@@ -57,7 +57,7 @@ pub fn begin(
         cases: bench
             .cases
             .iter()
-            .map(|case| case_of_record(case, mixes))
+            .map(|case| case_of_record(case, bench.cases, mixes))
             .collect(),
         groups: Vec::new(),
         waterfalls: Vec::new(),
@@ -81,8 +81,9 @@ fn command(typed: impl Iterator<Item = String>, show_addresses: bool) -> Vec<Str
     without.collect()
 }
 
-/// A case without figures.
-pub fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
+/// A case without figures, as a step from the nearest of those beside it.
+pub fn case_of_record(case: &Case, beside: &[&Case], mixes: &[Mix]) -> record::Case {
+    let (step_of, step) = case.step_among(beside);
     let sizes = mixes.iter().filter_map(|mix| match mix {
         Mix::Size(bytes) => Some(u32::from(*bytes)),
         _ => None,
@@ -91,11 +92,16 @@ pub fn case_of_record(case: &Case, mixes: &[Mix]) -> record::Case {
         id: case.id.to_owned(),
         title: case.title.to_owned(),
         stages: case.stages.iter().map(|s| (*s).to_owned()).collect(),
-        step_of: case.step_of.map(str::to_owned),
-        step: case.step.to_owned(),
+        step_of: step_of.map(str::to_owned),
+        step,
         added_bytes: sizes
             .map(|bytes| (bytes, case.overhead.added_bytes(bytes as usize) as u32))
             .collect(),
+        point: case.point.map(|point| record::Point {
+            of: point.of.to_owned(),
+            curve: point.curve.to_owned(),
+            count: point.count.into(),
+        }),
     }
 }
 

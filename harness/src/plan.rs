@@ -4,18 +4,14 @@
 use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
-use tunneltax_core::capture::Chunk;
 use tunneltax_core::replay::{self, Lane};
-use tunneltax_core::synth::{self, Mix, Recipe};
+use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Caches, Shape, Workload};
 
 use crate::failure::Failure;
+use crate::generated::Generated;
 use crate::measure::{Bench, INSTANCES_MIN, Portion};
 
-/// Packets of a generated workload, unless it has more flows.
-const GENERATED_PACKETS: usize = 1024;
-/// Most bytes of a generated workload.
-const GENERATED_BYTES: usize = 256 << 20;
 /// Most walks over a capture in one instance.
 const WALKS_MAX: usize = 8;
 /// Least and most readings of generated packets in one instance.
@@ -92,12 +88,8 @@ fn visit_ns(
     rounds: usize,
     rng: &mut ChaCha8Rng,
 ) -> Result<(f64, f64), Failure> {
-    let chunk = generate(
-        Mix::Size(bytes as u16),
-        synth::FLOWS,
-        bench.setup.seed,
-        true,
-    )?;
+    let generated = Generated::plain(Mix::Size(bytes as u16));
+    let chunk = generated.chunk(bench.setup.seed, true)?;
     let workload = Workload::new(chunk.packets().collect());
     let setup = bench.setup.for_packets(workload.flow_room());
     let open = |case| Lane::open(case, &setup, false).ok();
@@ -125,39 +117,6 @@ fn visit_ns(
     ))
 }
 
-/// Packets that are generated for so many flows.
-fn generated_packets(flows: usize) -> usize {
-    flows.max(GENERATED_PACKETS)
-}
-
-/// A generated capture: as many flows as a plain run has get their packets at random, other
-/// numbers in turn.
-pub fn generate(mix: Mix, flows: usize, seed: u64, dont_fragment: bool) -> Result<Chunk, Failure> {
-    let recipe = Recipe {
-        flows,
-        dont_fragment,
-        in_turn: flows != synth::FLOWS,
-        ..Recipe::new(mix, generated_packets(flows), seed)
-    };
-    recipe
-        .chunk()
-        .map_err(|why| Failure::Usage(why.to_string()))
-}
-
-/// Refuses more flows than there is memory for their packets, one for each.
-pub fn check_flows(mixes: &[Mix], flows: usize) -> Result<(), Failure> {
-    let bytes = |mix: &Mix| generated_packets(flows) as f64 * mix.mean_bytes();
-    match mixes.iter().find(|mix| bytes(mix) > GENERATED_BYTES as f64) {
-        Some(mix) => Err(Failure::Usage(format!(
-            "--flows {flows}: a packet of each at --size {mix} takes {:.0} MiB, more than {} MiB; \
-             give fewer flows, or smaller packets only, as --size 64",
-            bytes(mix) / f64::from(1 << 20),
-            GENERATED_BYTES >> 20
-        ))),
-        None => Ok(()),
-    }
-}
-
 /// Packets that are to be measured at one temperature.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
@@ -171,12 +130,12 @@ pub struct Work {
 }
 
 impl Work {
-    /// Generated packets of so many flows: as many rounds as the time allows.
-    pub fn size(flows: usize, mean_bytes: f64, shape: Shape) -> Self {
+    /// Generated packets: as many rounds as the time allows.
+    pub fn generated(of: Generated, shape: Shape) -> Self {
         let units = |readings: usize| (readings / shape.readings_per_fill).max(1);
         Self {
-            packets: generated_packets(flows),
-            mean_bytes,
+            packets: of.packets(),
+            mean_bytes: of.mix.mean_bytes(),
             shape,
             unit_rounds: 1,
             units_min: units(READINGS.0),
@@ -208,8 +167,6 @@ pub struct Planner {
     pub caches: Caches,
     /// Burst size asked for.
     pub burst: usize,
-    /// Flows of generated packets.
-    pub flows: usize,
 }
 
 impl Planner {
@@ -223,9 +180,10 @@ impl Planner {
 
     /// Layouts of generated packets: warm, every flow has had its turn since a packet of the
     /// same one.
-    pub fn generated_shapes(&self, longest: usize, mean_bytes: f64) -> [Shape; 2] {
-        self.shapes(longest, mean_bytes)
-            .map(|shape| shape.over_flows(self.flows, longest))
+    pub fn generated_shapes(&self, of: Generated) -> [Shape; 2] {
+        let longest = of.longest();
+        self.shapes(longest, of.mix.mean_bytes())
+            .map(|shape| shape.over_flows(of.flows, longest))
     }
 
     /// Seconds that so many instances and rounds of some work should take, proof included.
@@ -292,7 +250,6 @@ mod tests {
             cost,
             caches: Caches::default(),
             burst: 32,
-            flows: synth::FLOWS,
         }
     }
 
@@ -301,8 +258,8 @@ mod tests {
         let planner = planner();
         let [hot, warm] = planner.shapes(64, 64.0);
         for work in [
-            Work::size(synth::FLOWS, 64.0, hot),
-            Work::size(synth::FLOWS, 64.0, warm),
+            Work::generated(Generated::plain(Mix::Size(64)), hot),
+            Work::generated(Generated::plain(Mix::Size(64)), warm),
             Work::walk(5000, 64.0, warm),
         ] {
             let least = planner.least_seconds(&work);

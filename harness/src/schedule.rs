@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Shape;
 use tunneltax_reports::record::{Temperature, WorkloadKind};
 
 use crate::captures::{CLASSES, Survey, class_name, class_of};
+use crate::generated::Generated;
 use crate::measure::{Bench, Subject};
 use crate::payers::Ranking;
 use crate::plan::{Planner, Work};
@@ -63,15 +63,15 @@ impl Schedule {
     /// Shares out `seconds`; `full` takes every packet whatever that takes.
     pub fn new(
         planner: &Planner,
-        mixes: &[Mix],
+        generated: &[Generated],
         surveys: &[Survey],
         seconds: f64,
         full: bool,
     ) -> Self {
         let share = if surveys.is_empty() { 1.0 } else { SIZES_SHARE };
-        let size_groups = TEMPERATURES.len() * mixes.len();
+        let size_groups = TEMPERATURES.len() * generated.len();
         let seconds_per_size = seconds * share / size_groups.max(1) as f64;
-        let works = mixes.iter().flat_map(|mix| size_works(planner, *mix));
+        let works = generated.iter().flat_map(|of| size_works(planner, *of));
         let fits = works.map(|work| planner.fit(&work, seconds_per_size, 1.0));
         let (mut size_seconds, mut instances_min) = (0.0, planner.instances);
         for (portion, predicted) in fits {
@@ -197,10 +197,9 @@ impl Schedule {
 }
 
 /// A generated workload, hot and warm.
-fn size_works(planner: &Planner, mix: Mix) -> [Work; 2] {
-    let longest = mix.parts().map(|(size, _)| size).max().unwrap_or(0);
-    let shapes = planner.generated_shapes(usize::from(longest), mix.mean_bytes());
-    shapes.map(|shape| Work::size(planner.flows, mix.mean_bytes(), shape))
+fn size_works(planner: &Planner, of: Generated) -> [Work; 2] {
+    let shapes = planner.generated_shapes(of);
+    shapes.map(|shape| Work::generated(of, shape))
 }
 
 /// Most packets of each capture for which `fits` holds; at least [`CAPTURE_PACKETS_MIN`].

@@ -230,6 +230,20 @@ pub struct Case {
     pub step: String,
     /// Bytes added by inner size: the sizes of the bill.
     pub added_bytes: BTreeMap<u32, u32>,
+    /// Where it stands among cases that differ in one number, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point: Option<Point>,
+}
+
+/// A point of a cost curve.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Point {
+    /// What is counted: `rules`.
+    pub of: String,
+    /// Which of the curves over it: `established flows`.
+    pub curve: String,
+    /// How many there are.
+    pub count: u64,
 }
 
 /// What kind of packets a group has.

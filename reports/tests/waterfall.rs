@@ -91,6 +91,7 @@ fn made() -> Record {
         step_of: None,
         step: "forwarding".to_owned(),
         added_bytes: BTreeMap::from([(64, *added)]),
+        point: None,
     };
     let link = |(id, case, ..): &Made| Link {
         id: (*id).to_owned(),

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::cases::{Case, FORWARD, Kind};
+use super::cases::{Case, FORWARD, Kind, Point};
 use super::forward::{Forward, Forwarder};
 use super::{PacketPath, Setup};
 use crate::frame::Frame;
@@ -149,44 +149,71 @@ const fn control(
 macro_rules! under_rules {
     ($rules:literal, $words:literal, $step_of:literal) => {
         [
-            control(
-                concat!("forward/rules-", $rules),
-                concat!("Forward under ", $words, ", established flows"),
-                &["parse", "route", $words, "hop", "checksum"],
-                $step_of,
-                $words,
-                |_, setup| Ok(Box::new(established(setup, $rules))),
-            ),
-            control(
-                concat!("forward/rules-", $rules, "+first"),
-                concat!(
-                    "Forward under ",
+            point(
+                "rules",
+                "established flows",
+                $rules,
+                control(
+                    concat!("forward/rules-", $rules),
+                    concat!("Forward under ", $words, ", established flows"),
+                    &["parse", "route", $words, "hop", "checksum"],
+                    $step_of,
                     $words,
-                    ", first packets: the last rule matches"
+                    |_, setup| Ok(Box::new(established(setup, $rules))),
                 ),
-                &[
-                    "parse",
-                    "route",
-                    concat!($words, " asked"),
-                    "hop",
-                    "checksum",
-                ],
-                concat!("forward/rules-", $rules),
-                "first packet",
-                |_, setup| Ok(Box::new(first(setup, $rules))),
+            ),
+            point(
+                "rules",
+                "first packets",
+                $rules,
+                control(
+                    concat!("forward/rules-", $rules, "+first"),
+                    concat!(
+                        "Forward under ",
+                        $words,
+                        ", first packets: the last rule matches"
+                    ),
+                    &[
+                        "parse",
+                        "route",
+                        concat!($words, " asked"),
+                        "hop",
+                        "checksum",
+                    ],
+                    concat!("forward/rules-", $rules),
+                    "first packet",
+                    |_, setup| Ok(Box::new(first(setup, $rules))),
+                ),
             ),
         ]
     };
 }
 
-const fn table(
-    id: &'static str,
-    title: &'static str,
-    stages: &'static [&'static str],
-    step_of: &'static str,
-    make: super::Make,
-) -> Case {
-    control(id, title, stages, step_of, stages[1], make)
+/// The same case as a point of a cost curve.
+const fn point(of: &'static str, curve: &'static str, count: u32, case: Case) -> Case {
+    Case {
+        point: Some(Point { of, curve, count }),
+        ..case
+    }
+}
+
+/// By so many routes. Number and words must be literals.
+macro_rules! by_routes {
+    ($routes:literal, $words:literal, $title:literal, $step_of:literal) => {
+        point(
+            "routes",
+            "the longest match",
+            $routes,
+            control(
+                concat!("forward/routes-", $routes),
+                $title,
+                &["parse", $words, "rules", "hop", "checksum"],
+                $step_of,
+                $words,
+                |_, setup| Ok(Box::new(routed(setup, $routes))),
+            ),
+        )
+    };
 }
 
 const ONE: [Case; 2] = under_rules!(1, "1 rule", "forward");
@@ -219,26 +246,18 @@ pub(super) const CASES: [Case; 13] = [
         "no room for a flow",
         |_, setup| Ok(Box::new(full(setup))),
     ),
-    table(
-        "forward/routes-1",
-        "Forward by a default route alone",
-        &["parse", "1 route", "rules", "hop", "checksum"],
-        "forward",
-        |_, setup| Ok(Box::new(routed(setup, 1))),
-    ),
-    table(
-        "forward/routes-400",
+    by_routes!(1, "1 route", "Forward by a default route alone", "forward"),
+    by_routes!(
+        400,
+        "400 routes",
         "Forward by 400 routes, half of them where generated packets go",
-        &["parse", "400 routes", "rules", "hop", "checksum"],
-        "forward/routes-1",
-        |_, setup| Ok(Box::new(routed(setup, 400))),
+        "forward/routes-1"
     ),
-    table(
-        "forward/routes-4000",
+    by_routes!(
+        4000,
+        "4,000 routes",
         "Forward by 4,000 routes, half of them where generated packets go",
-        &["parse", "4,000 routes", "rules", "hop", "checksum"],
-        "forward/routes-1",
-        |_, setup| Ok(Box::new(routed(setup, 4000))),
+        "forward/routes-1"
     ),
 ];
 

@@ -28,8 +28,8 @@ pub mod vxlan;
 pub mod wireguard;
 
 pub use cases::{
-    Case, CaseError, Kind, Link, Make, Tunnel, Waterfall, cases, find, keys, waterfall_ciphers,
-    waterfalls,
+    Case, CaseError, Kind, Link, Make, Point, Tunnel, Waterfall, cases, find, keys,
+    waterfall_ciphers, waterfalls,
 };
 pub use forward::expected_after as reference;
 

@@ -14,9 +14,8 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::Setup;
-use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::record::{Noise, Record, WorkloadKind};
+use tunneltax_reports::record::{Noise, Record};
 use tunneltax_reports::stats::median;
 
 use super::report::{self, Drawn};
@@ -25,13 +24,14 @@ use crate::captures::{self, Kept, Look, Survey, UNMEASURED};
 use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::failure::{CUT_CAPTURE, Failure};
+use crate::generated::Generated;
 use crate::host::{self, Disturbance};
 use crate::measure::{Bench, GroupInMaking, Subject, TUNNEL_TWIN};
 use crate::output;
 use crate::outset;
 use crate::pace::Pace;
 use crate::payers::{Names, Way};
-use crate::plan::{self, Cost, Planner, Work};
+use crate::plan::{Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
 use crate::scenario::Refuted;
@@ -47,8 +47,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let sources = std::mem::take(&mut choice.sources);
     let (options, mixes) = (&choice.options, &choice.mixes);
     let limits = limits(&options.selection);
-    let flows = options.flows as usize;
-    plan::check_flows(mixes, flows)?;
+    let generated = Generated::all(mixes, &options.flows)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
     let look = look(&choice)?;
@@ -59,7 +58,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let clock = Clock::measure();
     let mut setup = setup(&options.selection);
     // Room for as many as are asked for, if that is more than for a capture.
-    setup.flows.v4 = setup.flows.v4.max(flows);
+    let flows = generated.iter().map(|of| of.flows).max();
+    setup.flows.v4 = setup.flows.v4.max(flows.unwrap_or(0));
     let refuted = choice.refuted(&surveys, limits, &setup, &stop)?;
     let bench = Bench {
         cases: &choice.cases,
@@ -76,10 +76,9 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         cost: Cost::pilot(&bench, caches, &mut rng)?,
         caches,
         burst: setup.burst,
-        flows,
     };
     let seconds = seconds(options);
-    let schedule = Schedule::new(&planner, mixes, &surveys, seconds, options.full);
+    let schedule = Schedule::new(&planner, &generated, &surveys, seconds, options.full);
     if !options.json && !options.quiet {
         output::print(&schedule.describe(&bench, &planner, seconds, options.full))?;
     }
@@ -100,7 +99,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         disturbance,
         rng,
     };
-    run.sizes(mixes, &schedule)?;
+    run.sizes(&generated, &schedule)?;
     run.captures(&surveys, &schedule)?;
     run.bar.finish_and_clear();
     run.conclude()
@@ -175,31 +174,25 @@ impl Run<'_> {
         self.bench.stop.load(Ordering::Relaxed)
     }
 
-    fn sizes(&mut self, mixes: &[Mix], schedule: &Schedule) -> Result<(), Failure> {
-        let (flows, seed) = (self.planner.flows, self.bench.setup.seed);
+    fn sizes(&mut self, generated: &[Generated], schedule: &Schedule) -> Result<(), Failure> {
         let dont_fragment = !self.bench.fragments_inside();
-        for mix in mixes {
-            let chunk = plan::generate(*mix, flows, seed, dont_fragment)?;
+        for &of in generated {
+            let chunk = of.chunk(self.bench.setup.seed, dont_fragment)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
-            let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-            let shapes = self.planner.generated_shapes(longest, mix.mean_bytes());
+            let shapes = self.planner.generated_shapes(of);
             for (temperature, shape) in TEMPERATURES.into_iter().zip(shapes) {
                 if self.stopped() {
                     return Ok(());
                 }
-                let kind = match mix {
-                    Mix::Size(_) => WorkloadKind::Size,
-                    _ => WorkloadKind::Mix,
-                };
                 let subject = Subject {
-                    kind,
-                    workload: mix.to_string(),
+                    kind: of.kind(),
+                    workload: of.mix.to_string(),
                     capture: None,
                     temperature,
-                    flows: Some(self.planner.flows as u64),
+                    flows: Some(of.flows as u64),
                 };
                 let mut group = GroupInMaking::new(self.bench, subject, Arc::new([]));
-                let work = Work::size(self.planner.flows, mix.mean_bytes(), shape);
+                let work = Work::generated(of, shape);
                 let seconds = schedule.seconds_per_size;
                 let workload = group.labelled(packets.clone());
                 self.measure(&mut group, &workload, shape, &work, seconds);

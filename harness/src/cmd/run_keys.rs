@@ -104,7 +104,6 @@ fn measure(
         cost: Cost::pilot(&bench, caches, &mut rng)?.of_one_half(),
         caches,
         burst: setup.burst,
-        flows: options.flows as usize,
     };
     let seconds = seconds(options);
     let groups = parts.len() * TEMPERATURES.len();
@@ -272,7 +271,7 @@ fn all_cases(parts: &[Part<'_>]) -> Vec<&'static Case> {
 
 /// A case as its far gateway alone is: one step above `forward`.
 fn case_of_record(case: &Case) -> record::Case {
-    let of = outset::case_of_record(case, &[]);
+    let of = outset::case_of_record(case, &[], &[]);
     if case.opener.is_none() {
         return of;
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Measured, NAME_CHARS, TEXT_CHARS, algorithm, clean, mean, temperature};
+use super::{Measured, NAME_CHARS, TEXT_CHARS, algorithm, clean, count, mean, temperature};
 use crate::record::{Case, Group, Record, RecordError, WorkloadKind};
 
 /// Rows that can be compared.
@@ -112,6 +112,13 @@ impl<'r> GroupBill<'r> {
         } else {
             name
         };
+        let name = match group.flows {
+            Some(1) if of_several_flows(record, group) => format!("{name}, 1 flow"),
+            Some(flows) if of_several_flows(record, group) => {
+                format!("{name}, {} flows", count(flows))
+            }
+            _ => name,
+        };
         Ok(Self { group, name, lines })
     }
 
@@ -136,8 +143,13 @@ impl<'r> GroupBill<'r> {
 
     /// The workload in words: `1440 bytes`.
     pub fn title(&self) -> String {
-        self.size()
-            .map_or_else(|| self.name.clone(), |size| format!("{size} bytes"))
+        self.size().map_or_else(
+            || self.name.clone(),
+            |size| {
+                self.name
+                    .replacen(&size.to_string(), &format!("{size} bytes"), 1)
+            },
+        )
     }
 
     /// The temperature in words.
@@ -242,6 +254,14 @@ impl CaseName {
             |library| format!("{} by {library}", algorithm(&self.cipher)),
         )
     }
+}
+
+/// Whether the same packets were spread over other numbers of flows, too.
+fn of_several_flows(record: &Record, group: &Group) -> bool {
+    let mut same = record.groups.iter().filter(|other| {
+        (other.kind, &other.workload) == (group.kind, &group.workload) && !other.rows.is_empty()
+    });
+    same.any(|other| other.flows != group.flows)
 }
 
 /// The cases below `id`, nearest first; ends where the record contradicts itself.

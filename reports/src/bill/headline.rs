@@ -1,11 +1,11 @@
 //! The answer in words and as a receipt: every number in it comes from the record.
 
+use super::fastest::least;
 use super::{
     Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, Timed, bytes, clean,
-    estimate, mean, three, words,
+    estimate, three, words,
 };
 use crate::record::{Temperature, WorkloadKind};
-use crate::stats::Estimate;
 
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,8 +124,12 @@ pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
         return Vec::new();
     };
     let at = flagship.group.temperature;
-    let sizes = bill.of(&[WorkloadKind::Size], at);
-    let mixes = bill.of(&[WorkloadKind::Mix], at);
+    let of = |kind| {
+        let mut groups = bill.of(&[kind], at);
+        groups.retain(|group| group.group.flows == flagship.group.flows);
+        groups
+    };
+    let (sizes, mixes) = (of(WorkloadKind::Size), of(WorkloadKind::Mix));
     let mut groups: Vec<&GroupBill<'_>> = Vec::new();
     groups.extend(sizes.first());
     groups.extend(mixes.first());
@@ -268,23 +272,15 @@ fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
     })
 }
 
-/// Which of the cases with a library costs least, and which can't be told from it: by the
-/// difference of the two in every instance, measured in turns.
+/// Which of the cases with a library costs least, and which can't be told from it.
 fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
-    let mut lines: Vec<(&Line<'_>, f64)> = group
+    let (best, best_ns, level) = least(group.lines.iter())?;
+    // Where several paths are compared, a cipher's name alone does not say which row is meant.
+    let mut sealed = group
         .lines
         .iter()
-        .filter(|line| line.case.library.is_some() && line.depth() > 0)
-        .filter_map(|line| Some((line, mean(&line.measured()?.figures.sum_ns)?)))
-        .collect();
-    lines.sort_by(|a, b| a.1.total_cmp(&b.1));
-    let ((best, best_ns), others) = lines
-        .split_first()
-        .filter(|(_, others)| !others.is_empty())?;
-    // Where several paths are compared, a cipher's name alone does not say which row is meant.
-    let one_path = others
-        .iter()
-        .all(|(line, _)| line.case.path() == best.case.path());
+        .filter(|line| line.case.library.is_some());
+    let one_path = sealed.all(|line| line.case.path() == best.case.path());
     let spoken = |line: &Line<'_>| {
         let name = line.case.spoken();
         if one_path {
@@ -293,15 +289,11 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
             format!("{name} in {}", line.case.path())
         }
     };
-    let level: Vec<String> = others
-        .iter()
-        .filter(|(line, _)| !is_dearer(line, best))
-        .map(|(line, _)| spoken(line))
-        .collect();
+    let level: Vec<String> = level.into_iter().map(spoken).collect();
     let mut spans = vec![
         Span::Words(format!("Cheapest here at {}: ", group.title())),
         Span::Figure(spoken(best)),
-        Span::Words(format!(", {} ns in all", short(*best_ns))),
+        Span::Words(format!(", {} ns in all", short(best_ns))),
     ];
     spans.push(Span::Words(if level.is_empty() {
         ".".to_owned()
@@ -309,21 +301,6 @@ fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
         format!("; {} can't be told from it.", words::list(&level))
     }));
     Some(spans)
-}
-
-/// Whether the run tells that `line` costs more than `best`.
-fn is_dearer(line: &Line<'_>, best: &Line<'_>) -> bool {
-    let (Some(more), Some(less)) = (line.measured(), best.measured()) else {
-        return false;
-    };
-    let instances = |measured: &Measured<'_>| measured.figures.sum_ns.instances.clone();
-    let pairs = instances(more).into_iter().zip(instances(less));
-    let Some(estimate) = Estimate::from_instances(pairs.map(|(a, b)| a - b).collect()) else {
-        return false;
-    };
-    let smallest = more.smallest_ns.zip(less.smallest_ns);
-    let judged = Difference::judge(&estimate, smallest.map(|(a, b)| a.max(b)));
-    matches!(judged, Difference::Told { mean, .. } if mean > 0.0)
 }
 
 fn packet(group: &GroupBill<'_>) -> String {

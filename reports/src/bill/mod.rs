@@ -5,8 +5,10 @@
 //! the same tables and repeat the same sentences; none of them judges anything.
 
 mod aside;
+mod curves;
 mod detail;
 mod difference;
+mod fastest;
 mod group;
 mod headline;
 mod latency;
@@ -20,8 +22,10 @@ mod waterfall;
 mod words;
 
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
+pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
+pub use fastest::fastest;
 pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use latency::{Latency, PERCENTILES};
@@ -65,6 +69,7 @@ impl<'r> Bill<'r> {
             (
                 kind,
                 bill.size().unwrap_or(u32::MAX),
+                bill.group.flows,
                 bill.group.temperature,
             )
         });
@@ -82,7 +87,7 @@ impl<'r> Bill<'r> {
     }
 
     /// The group that stands for the run: the largest size, else the mix, else the capture with
-    /// the most packets; hot if there is one.
+    /// the most packets; hot if there is one, and of the fewest flows.
     pub fn flagship(&self) -> Option<&GroupBill<'r>> {
         let rank = |bill: &&GroupBill<'r>| {
             let kind = match bill.group.kind {
@@ -96,6 +101,7 @@ impl<'r> Bill<'r> {
                 hot,
                 kind,
                 u64::from(bill.size().unwrap_or(0)),
+                std::cmp::Reverse(bill.group.flows),
                 bill.group.packets,
             )
         };

@@ -2,16 +2,17 @@
 
 use super::chart::{self, Bar, Curve, CurvePanel, DrawError, Format, Panel};
 use crate::bill::{
-    self, Bill, Cell, GroupBill, Latency, Line, Measured, RowKind, TEMPERATURES, Table, TableRow,
+    self, Bill, Cell, Curves, GroupBill, Latency, Line, Measured, RowKind, TEMPERATURES, Table,
+    TableRow,
 };
 use crate::record::WorkloadKind;
 
 /// A chart in both formats, with what people need who can't see it.
 pub struct Figure {
     /// Anchor.
-    pub id: &'static str,
+    pub id: String,
     /// For a list of contents.
-    pub short: &'static str,
+    pub short: String,
     /// What it shows.
     pub title: String,
     /// How to read it.
@@ -45,6 +46,9 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
     } else {
         "capture"
     };
+    // Other numbers of flows have a figure of their own.
+    let flows = bill.flagship().and_then(|group| group.group.flows);
+    groups.retain(|group| group.group.flows == flows);
     let left = groups.len().saturating_sub(BARS_MAX);
     groups.truncate(BARS_MAX);
     let shown = groups.first()?;
@@ -74,8 +78,8 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
     );
     let label = format!("Stacked bars: {title}. The table below has the same figures.");
     Some(Figure {
-        id: "by-size",
-        short: "The bill",
+        id: "by-size".to_owned(),
+        short: "The bill".to_owned(),
         charts: both(|format| chart::sizes(format, &panels, &label)),
         key: steps.key(),
         table: steps.table(&panels, shown),
@@ -105,8 +109,8 @@ pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
     let title = "Ciphers and libraries".to_owned();
     let label = format!("Stacked bars: {title}. The table below has the same figures.");
     Some(Figure {
-        id: "by-library",
-        short: "Libraries",
+        id: "by-library".to_owned(),
+        short: "Libraries".to_owned(),
         caption: format!(
             "{}, ns a packet, {}. Each panel has its own scale.",
             shown.timed().sentence,
@@ -148,8 +152,8 @@ pub fn by_percentile(bill: &Bill<'_>) -> Option<Figure> {
     let title = "Single packets by percentile".to_owned();
     let label = format!("Lines: {title}. The table below has the same figures.");
     Some(Figure {
-        id: "by-percentile",
-        short: "Single packets",
+        id: "by-percentile".to_owned(),
+        short: "Single packets".to_owned(),
         caption: format!(
             "Service time of single packets, {}, {}, both axes logarithmic. The stamp's own cost is in it. The clock \
              moves in steps of {} ns: near that a line is a staircase. Service time, not latency: no packet waits.",
@@ -166,6 +170,57 @@ pub fn by_percentile(bill: &Bill<'_>) -> Option<Figure> {
         table,
         title,
     })
+}
+
+/// What a packet costs by the number of rules, routes, SAs or flows: a figure of each.
+pub fn by_count(bill: &Bill<'_>) -> Vec<Figure> {
+    let of_each = bill::curves(bill).into_iter().enumerate();
+    of_each.map(|(at, of)| of_number(at, of)).collect()
+}
+
+fn of_number(at: usize, of: Curves) -> Figure {
+    let mut names: Vec<String> = Vec::new();
+    for curve in of.panels.iter().flat_map(|(_, curves)| curves) {
+        if !names.contains(&curve.name) {
+            names.push(curve.name.clone());
+        }
+    }
+    let line = |curve: &bill::Curve| {
+        let points = curve.points.iter();
+        Some(Curve {
+            series: names.iter().position(|name| *name == curve.name)?,
+            points: points
+                .map(|(count, ns, _)| ((*count as f64).log10(), *ns))
+                .collect(),
+        })
+    };
+    let panels: Vec<CurvePanel> = of
+        .panels
+        .iter()
+        .map(|(temperature, curves)| CurvePanel {
+            title: bill::temperature(*temperature).to_owned(),
+            curves: curves.iter().filter_map(line).collect(),
+        })
+        .collect();
+    let title = format!("Cost by number of {}", of.of);
+    let label = format!("Lines: {title}. The table below has the same figures.");
+    Figure {
+        id: format!("curve-{at}"),
+        short: format!("By {}", of.of),
+        caption: format!(
+            "{}, {}; the number is logarithmic. {}",
+            of.workload,
+            of.table.note,
+            bill::CURVES
+        ),
+        charts: both(|format| chart::counts(format, &panels, &label)),
+        key: names.into_iter().enumerate().collect(),
+        table: Table {
+            title: String::new(),
+            ..of.table
+        },
+        title,
+    }
 }
 
 type Pick = for<'a, 'r> fn(&'a Measured<'r>) -> Option<&'a Latency>;

@@ -35,6 +35,7 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
     ]
     .into_iter()
     .flatten()
+    .chain(figures::by_count(&bill))
     .collect();
     let page = markup! {
         (DOCTYPE)
@@ -69,7 +70,9 @@ fn header(bill: &Bill<'_>, figures: &[Figure]) -> Markup {
     let of = &bill.record.provenance;
     let sentences = bill::sentences(bill);
     let has = |kind: WorkloadKind| bill.groups.iter().any(|group| group.group.kind == kind);
-    let figures = figures.iter().map(|figure| (figure.id, figure.short));
+    let figures = figures
+        .iter()
+        .map(|figure| (figure.id.as_str(), figure.short.as_str()));
     let sections = SECTIONS
         .iter()
         .filter(|(.., kinds)| kinds.iter().any(|kind| has(*kind)))
@@ -152,7 +155,7 @@ fn draw_receipt(receipt: &Receipt, origin: &str) -> Markup {
 
 fn draw(figure: &Figure, origin: &str) -> Markup {
     markup! {
-        figure id=(figure.id) {
+        figure id=(&figure.id) {
             figcaption { strong { (figure.title) } " " span { (figure.caption) } }
             @if !figure.charts.is_empty() {
                 ul.key {
@@ -315,7 +318,9 @@ fn matrices(bill: &Bill<'_>, title: &str, groups: &[&GroupBill<'_>]) -> Markup {
         table
     });
     markup! {
-        @for table in &tables { (draw_table(table, &format!("{title}, {}", table.note))) }
+        @for table in tables.iter().chain(&bill::fastest(groups)) {
+            (draw_table(table, &format!("{title}, {}", table.note)))
+        }
     }
 }
 

@@ -43,6 +43,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
         .collect();
     bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
+    curves(&mut out, &bill);
     waterfalls(&mut out, &bill);
     payers(&mut out, &bill);
     details(&mut out, &bill);
@@ -91,7 +92,22 @@ fn overview(out: &mut String, bill: &Bill<'_>) {
                 let _ = write!(out, "\n{}\n", escape(&table.note));
                 out.push_str(&pipes(&table));
             }
+            if let Some(table) = bill::fastest(&groups) {
+                let _ = write!(out, "\n{}\n", escape(&table.note));
+                out.push_str(&pipes(&table));
+            }
         }
+    }
+}
+
+fn curves(out: &mut String, bill: &Bill<'_>) {
+    let curves = bill::curves(bill);
+    if curves.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n## Cost curves\n\n{}\n", escape(bill::CURVES));
+    for of in &curves {
+        titled(out, 3, &of.table);
     }
 }
 

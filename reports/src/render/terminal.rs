@@ -35,6 +35,7 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
     if let Some(group) = bill.flagship() {
         flagship(&mut out, &bill, group, style.full);
     }
+    curves(&mut out, &bill);
     waterfalls(&mut out, &bill, style.full);
     payers(&mut out, &bill, style.full);
     if style.full {
@@ -84,6 +85,11 @@ fn overview(out: &mut Page, bill: &Bill<'_>, full: bool) {
                 out.line("");
                 out.table(&bill::matrix(bill, &groups, Matrix::Gigabits));
             }
+            let fastest = bill::fastest(&groups);
+            if let Some(table) = fastest.filter(|_| full || kinds != [WorkloadKind::Class]) {
+                out.line("");
+                out.table(&table);
+            }
         }
     }
 }
@@ -107,6 +113,17 @@ fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) 
             drop_column(&mut table, column);
         }
         out.table(&table);
+    }
+}
+
+/// What a packet costs by the number of something.
+fn curves(out: &mut Page, bill: &Bill<'_>) {
+    let curves = bill::curves(bill);
+    for of in &curves {
+        out.table(&of.table);
+    }
+    if !curves.is_empty() {
+        out.paragraph(bill::CURVES, "", "");
     }
 }
 

@@ -382,6 +382,7 @@ fn made() -> Record {
                 step_of: below.map(str::to_owned),
                 step: step.to_owned(),
                 added_bytes: SIZES.map(|size| (size, added(id, size))).into(),
+                point: None,
             })
             .to_vec(),
         groups,

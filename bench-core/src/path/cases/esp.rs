@@ -7,6 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::beyond_mtu::{BEYOND, BeyondMtu};
+use super::gateways::more_gateways;
 use super::{Case, CaseError, FORWARD, Kind};
 use crate::cipher::gmac::Gmac;
 use crate::cipher::ring::{self, Ring};
@@ -18,8 +19,6 @@ use crate::cipher::{
 };
 use crate::path::bare::{self, Bare};
 use crate::path::esp::{Esp, Framing};
-use crate::path::esp_many::EspMany;
-use crate::path::esp_transit::EspTransit;
 use crate::path::received::{BareReceived, EspReceived, Inbox, Open};
 use crate::path::{GivenSa, PacketPath, Setup};
 use crate::sa::{Keys, Numbers, SALT_BYTES};
@@ -141,7 +140,7 @@ fn tunnel<C: Cipher>(case: &Case, setup: &Setup) -> Option<Tunnel> {
 }
 
 /// A way to frame ESP: what its cases share, whatever the cipher.
-struct Esps {
+pub(super) struct Esps {
     framing: Framing,
     /// Of the cases that are on the bill where the framing is.
     kind: Kind,
@@ -156,7 +155,7 @@ struct Esps {
     step: &'static str,
 }
 
-const PLAIN: Esps = Esps {
+pub(super) const PLAIN: Esps = Esps {
     framing: Framing::PLAIN,
     kind: Kind::Bill,
     path: "esp",
@@ -361,7 +360,7 @@ impl Esps {
         }
     }
 
-    fn sealed<C: Cipher + 'static>(&self) -> Case {
+    pub(super) fn sealed<C: Cipher + 'static>(&self) -> Case {
         let (below, step, stages) = self.step::<C>();
         Case {
             id: leaked(format!("{}/{}@{}", self.path, C::ALGORITHM, C::LIBRARY)),
@@ -410,55 +409,6 @@ impl Esps {
             }
             (true, _) => (none, "encryption + integrity", &["seal"]),
         }
-    }
-}
-
-/// SAs of a gateway with many clients.
-const SAS: [usize; 4] = [1, 100, 1_000, 10_000];
-
-/// Gateways with many tunnels, and one between two.
-fn more_gateways<C: Cipher + 'static>(cases: &mut Vec<Case>) {
-    let one = PLAIN.sealed::<C>();
-    let words = titled(C::ALGORITHM, C::LIBRARY);
-    let case = |path: &str, title: String, stage| Case {
-        id: leaked(format!("{path}/{}@{}", C::ALGORITHM, C::LIBRARY)),
-        title: leaked(title),
-        stages: Box::leak([one.stages, &[stage]].concat().into_boxed_slice()),
-        step_of: Some(one.id),
-        step: stage,
-        kind: Kind::Variant,
-        describe: |_, _| None,
-        receive: None,
-        opener: None,
-        ..one
-    };
-    cases.push(Case {
-        hops: 3,
-        make: |_, setup| {
-            let again = Setup {
-                seed: setup.seed.wrapping_add(1),
-                ..setup.clone()
-            };
-            let keys = [setup, &again].map(|setup| keys(setup, C::KEY_BYTES));
-            let [first, second] = &keys;
-            Ok(Box::new(EspTransit::<C>::new(setup, [first, second])?))
-        },
-        ..case(
-            "esp-transit",
-            format!("Two ESP tunnels and a gateway between them, {words}"),
-            "second gateway",
-        )
-    });
-    for sas in SAS {
-        cases.push(Case {
-            sas,
-            make: |case, setup| Ok(Box::new(EspMany::<C>::new(setup, case.sas)?)),
-            ..case(
-                &format!("esp+{sas}sa"),
-                format!("ESP tunnels of {sas} SAs, found for every packet, {words}"),
-                "SA look-up",
-            )
-        });
     }
 }
 

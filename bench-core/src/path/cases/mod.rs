@@ -9,6 +9,7 @@ pub(in crate::path) use stages;
 
 mod beyond_mtu;
 mod esp;
+mod gateways;
 mod waterfall;
 
 use std::sync::LazyLock;
@@ -35,6 +36,17 @@ pub enum Kind {
     Variant,
     /// Something to hold the bill against.
     Yardstick,
+}
+
+/// Where a case stands among cases that differ in one number: a point of a cost curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// What is counted: `rules`.
+    pub of: &'static str,
+    /// Which of the curves over it: `established flows`.
+    pub curve: &'static str,
+    /// How many there are.
+    pub count: u32,
 }
 
 /// Makes an instance of a case.
@@ -75,6 +87,8 @@ pub struct Case {
     pub framing: Framing,
     /// Security associations that its gateways have.
     pub sas: usize,
+    /// Where it stands among cases that differ in one number.
+    pub point: Option<Point>,
     /// What [`Self::open`] calls.
     pub make: Make,
     /// What [`Self::tunnel`] calls.
@@ -103,6 +117,25 @@ impl Case {
             (Some(make), Some(inbox)) => make(setup, &inbox),
             _ => Err(CaseError::NoReceiver),
         }
+    }
+
+    /// The nearest of these cases that this one stands on, by however many steps, and what they
+    /// add, lowest first; where it stands on none of them, the step that the list names.
+    #[must_use]
+    pub fn step_among(&self, chosen: &[&Self]) -> (Option<&'static str>, String) {
+        let mut steps = vec![self.step];
+        let mut at = self.step_of;
+        while let Some(below) = at {
+            if chosen.iter().any(|case| case.id == below) {
+                steps.reverse();
+                return (Some(below), steps.join(" + "));
+            }
+            at = find(below).and_then(|case| {
+                steps.push(case.step);
+                case.step_of
+            });
+        }
+        (self.step_of, self.step.to_owned())
     }
 
     /// What an independent tool needs to open what was sent.
@@ -149,6 +182,7 @@ pub(in crate::path) const FORWARD: Case = Case {
     outer: Family::V4,
     framing: Framing::PLAIN,
     sas: 1,
+    point: None,
     make: |_, setup| Ok(Box::new(Forward::new(setup, Rules::Default))),
     describe: |_, _| None,
     alone: None,

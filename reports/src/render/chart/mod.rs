@@ -2,10 +2,12 @@
 //! would have type of 5 pixels. Colours are the palette's; the page maps them to its theme.
 
 mod bars;
+mod counts;
 mod percentiles;
 mod waterfall;
 
 pub use bars::{Bar, Panel, libraries, sizes};
+pub use counts::counts;
 pub use percentiles::{Curve, CurvePanel, percentiles};
 pub use waterfall::waterfall;
 

@@ -10,7 +10,7 @@ use super::{
     write,
 };
 
-/// A direction.
+/// A direction, or a temperature.
 pub struct CurvePanel {
     /// What it is.
     pub title: String,
@@ -22,7 +22,7 @@ pub struct CurvePanel {
 pub struct Curve {
     /// Which tint it has.
     pub series: usize,
-    /// log10 of 1 / (1 − p), and ns.
+    /// log10 of 1 / (1 − p), or of a number; and ns.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -130,8 +130,8 @@ fn lines(area: &Area<'_>, panel: &CurvePanel, scale: &Scale) -> Result<(), DrawE
 }
 
 /// Room left and right of the lines.
-const LEFT: u32 = 58;
-const RIGHT: u32 = 22;
+pub(super) const LEFT: u32 = 58;
+pub(super) const RIGHT: u32 = 22;
 
 /// 0, 90 %, 99 %, …; empty where a label would touch the one before. `decade` is the distance
 /// of two of them, in characters.
@@ -159,7 +159,7 @@ fn percent(nines: usize) -> String {
     }
 }
 
-fn axis_ns(ns: f64) -> String {
+pub(super) fn axis_ns(ns: f64) -> String {
     let (value, unit) = match ns {
         ns if ns >= 1e9 => (ns / 1e9, "s"),
         ns if ns >= 1e6 => (ns / 1e6, "ms"),
