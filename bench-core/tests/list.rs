@@ -99,7 +99,13 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     for path in ["openvpn-udp", "openvpn-tcp"] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");
     }
-    for path in ["openvpn-tcp+timestamps", "sstp", "sstp+tls13", "dtls"] {
+    for path in [
+        "openvpn-tcp+timestamps",
+        "sstp",
+        "sstp+timestamps",
+        "sstp+tls13",
+        "dtls",
+    ] {
         assert_eq!(of(path).count(), 1 + 3, "{path}");
     }
 }

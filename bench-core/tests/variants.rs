@@ -91,6 +91,12 @@ fn bytes_added_are_those_of_the_standards() {
         ("sstp/none", 1423, 20 + 20 + 5 + 8 + 4 + 4 + 16),
         ("sstp/none", 1424, 2 * (20 + 20) + 5 + 8 + 4 + 4 + 16),
         ("sstp/none", 4087, 3 * (20 + 20) + 5 + 8 + 4 + 4 + 16),
+        ("sstp+timestamps/none", 1411, 20 + 32 + 5 + 8 + 4 + 4 + 16),
+        (
+            "sstp+timestamps/none",
+            1412,
+            2 * (20 + 32) + 5 + 8 + 4 + 4 + 16,
+        ),
         ("sstp+tls13/none", 1430, 20 + 20 + 5 + 4 + 4 + 1 + 16),
         ("sstp+tls13/none", 1431, 2 * (20 + 20) + 5 + 4 + 4 + 1 + 16),
         // RFC 6347, 4.1: 13; RFC 5288, 3: 8 and 16.
@@ -450,7 +456,9 @@ fn packets_on_the_wire_are_counted() {
         let proof = prove(case, &Setup::default(), &workload).unwrap();
         let (sent, cut, fragments) = match case.id.split_once('/') {
             Some(("openvpn-tcp", _)) => (4, 2, 0),
-            Some(("openvpn-tcp+timestamps" | "sstp" | "sstp+tls13", _)) => (4, 3, 0),
+            Some(("openvpn-tcp+timestamps" | "sstp" | "sstp+timestamps" | "sstp+tls13", _)) => {
+                (4, 3, 0)
+            }
             // 1500 over IPv4, the two others over IPv6, too.
             Some(("esp+fragment" | "esp+inner-fragment", _)) => (4, 1, 2),
             Some(("esp6+fragment" | "esp6+inner-fragment", _)) => (4, 3, 6),

@@ -56,6 +56,8 @@ pub struct Survey {
     pub rankings: Arc<[Ranking]>,
     /// By size class, in the order of [`CLASSES`].
     by_class: [ClassCount; CLASSES.len()],
+    /// Packets between the networks of --near and others; all of them without any.
+    crossing: u64,
     sha256: String,
 }
 
@@ -209,6 +211,12 @@ pub fn survey(
         };
         surveys.push(survey_one(Source { name, path, file }, limits, look, stop)?);
     }
+    let packets: u64 = surveys.iter().map(|s| s.packets).sum();
+    if packets > 0 && surveys.iter().all(|s| s.crossing == 0) {
+        return Err(Failure::Failed(format!(
+            "--near: none of {packets} packets goes between those networks and others; give the networks behind the near gateway"
+        )));
+    }
     Ok(surveys)
 }
 
@@ -269,6 +277,7 @@ fn survey_one(
         mean_bytes: all.bytes as f64 / all.packets as f64,
         rankings: census.into_iter().map(Census::ranking).collect(),
         by_class,
+        crossing: side_count.crossing(all.packets),
         sha256,
     })
 }

@@ -7,6 +7,8 @@ use std::str::FromStr;
 /// Sizes that say most, where there are too many to show: small packets, two of an IMIX, and what
 /// lies around an MTU of 1500 less a tunnel.
 const TELLING: [u16; 7] = [64, 350, 576, 1350, 1400, 1440, 1500];
+/// A bare IPv4 header.
+const SHORTEST: u16 = 20;
 /// Most sizes that are shown as they are.
 const SHOWN_MAX: usize = 8;
 
@@ -23,6 +25,11 @@ pub enum InnerSizesError {
     /// The end comes before the beginning.
     #[error("the range {0} ends before it begins; turn it around")]
     Backwards(String),
+    /// No packet has any of them.
+    #[error(
+        "{0:?} names no size that a packet has: the shortest, a bare IPv4 header, has 20 bytes"
+    )]
+    TooShort(String),
 }
 
 impl FromStr for InnerSizes {
@@ -41,6 +48,9 @@ impl FromStr for InnerSizes {
                 return Err(InnerSizesError::Backwards(part.to_owned()));
             }
             sizes.extend(low.get()..=high.get());
+        }
+        if sizes.last() < Some(&SHORTEST) {
+            return Err(InnerSizesError::TooShort(text.to_owned()));
         }
         Ok(Self(sizes))
     }
@@ -95,6 +105,9 @@ mod tests {
             let refused = text.parse::<InnerSizes>();
             assert!(matches!(refused, Err(InnerSizesError::NoSize(_))), "{text}");
         }
+        let refused = "1-19".parse::<InnerSizes>();
+        assert_eq!(refused, Err(InnerSizesError::TooShort("1-19".to_owned())));
+        assert!("1-20".parse::<InnerSizes>().is_ok());
         let refused = "5,30-20".parse::<InnerSizes>();
         assert_eq!(refused, Err(InnerSizesError::Backwards("30-20".to_owned())));
     }

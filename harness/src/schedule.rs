@@ -174,7 +174,7 @@ impl Schedule {
         };
         let least = if self.seconds() > LONGER * asked_seconds {
             format!(
-                " (the least for so many rows: {asked_seconds} s are too few; fewer --case or --size are sooner done)"
+                ":\n  the least for so many rows, {asked_seconds} s are too few; fewer --case or --size are sooner done"
             )
         } else {
             String::new()

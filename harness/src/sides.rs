@@ -100,6 +100,16 @@ impl<'a> SideCount<'a> {
         }
     }
 
+    /// Of so many packets those that go between the near networks and others: all of them where
+    /// nothing is near.
+    pub fn crossing(&self, packets: u64) -> u64 {
+        if self.sides.near.is_empty() {
+            packets
+        } else {
+            self.near + self.far
+        }
+    }
+
     /// As the record has it; nothing where nothing is near.
     pub fn to_record(&self) -> Option<record::Sides> {
         let sides = record::Sides {

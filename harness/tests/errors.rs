@@ -116,6 +116,19 @@ fn a_capture_with_nothing_routable() {
         1,
         &["arp.pcap", "nothing to replay", "2 arp", "whole IP packets"],
     );
+    // Documentation addresses (RFC 5737) are in no capture here.
+    run_refused(
+        &[&bundled("dns.pcapng")],
+        &["--near=203.0.113.0/24"],
+        1,
+        &["--near", "none of", "behind the near gateway"],
+    );
+    run_refused(
+        &[&bundled("dns.pcapng")],
+        &["--near=203.0.113.0/24", "--side=near"],
+        1,
+        &["dns.pcapng", "enters at that side"],
+    );
     let no_frames = written(folder.path(), "none.pcap", &pcap(&[]));
     run_refused(
         &[&no_frames],

@@ -19,10 +19,16 @@ use crate::fate::Reason;
 use crate::wire::{sstp, tls, version};
 
 /// The connection that carries it: to the port of HTTPS, without timestamps.
-pub const OVER_TCP: Carrier = Carrier::Stream(Stream {
-    ports: (49_152, 443),
-    timestamps: false,
-});
+pub const OVER_TCP: Carrier = over_tcp(false);
+/// The same with timestamps in every segment; a Windows client asks for none of itself.
+pub const OVER_TCP_WITH_TIMESTAMPS: Carrier = over_tcp(true);
+
+const fn over_tcp(timestamps: bool) -> Carrier {
+    Carrier::Stream(Stream {
+        ports: (49_152, 443),
+        timestamps,
+    })
+}
 
 /// Version of TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +56,18 @@ impl Version {
         }
     }
 
-    /// Bytes that it adds to a packet.
+    /// Bytes that it adds to a packet, over a connection without timestamps.
     pub const fn overhead(self) -> Overhead {
+        self.overhead_over(OVER_TCP)
+    }
+
+    /// Bytes that it adds to a packet.
+    pub const fn overhead_over(self, carrier: Carrier) -> Overhead {
         Overhead {
             trailer: self.trailer_bytes(),
             icv: tls::TAG_BYTES,
             longest_inner: Some(sstp::LONGEST_BYTES),
-            ..OVER_TCP.overhead(self.front_bytes() + sstp::HEADER_BYTES)
+            ..carrier.overhead(self.front_bytes() + sstp::HEADER_BYTES)
         }
     }
 }
@@ -68,13 +79,25 @@ const _: () = assert!(Version::Tls13.overhead().added_bytes(1) == 40 + 5 + 4 + 4
 #[derive(Clone, Copy, Debug)]
 pub struct Sstp {
     version: Version,
+    carrier: Carrier,
     iv: [u8; NONCE_BYTES],
 }
 
 impl Sstp {
-    /// A direction with this IV, of which TLS 1.2 takes the first four octets.
+    /// A direction with this IV, of which TLS 1.2 takes the first four octets, over a connection
+    /// without timestamps.
     pub fn new(version: Version, iv: [u8; NONCE_BYTES]) -> Self {
-        Self { version, iv }
+        Self {
+            version,
+            carrier: OVER_TCP,
+            iv,
+        }
+    }
+
+    /// The same over this connection.
+    #[must_use]
+    pub fn over(self, carrier: Carrier) -> Self {
+        Self { carrier, ..self }
     }
 
     /// The job of a record with this number, header and octets of text. An end here shows its
@@ -120,7 +143,7 @@ impl Record for Sstp {
     const NOT_OURS: Reason = Reason::NotSstp;
 
     fn overhead(&self) -> Overhead {
-        self.version.overhead()
+        self.version.overhead_over(self.carrier)
     }
 
     #[inline(always)]
@@ -212,10 +235,11 @@ fn application_data(text: &[u8]) -> Result<&[u8], Reason> {
 fn open<C: Cipher + 'static>(
     setup: &Setup,
     version: Version,
+    carrier: Carrier,
 ) -> Result<Box<dyn PacketPath>, CaseError> {
     let session = Session::seeded(setup, C::KEY_BYTES);
-    let record = || Sstp::new(version, session.iv);
-    let path = Records::<C, _>::new(setup, &session.key, OVER_TCP, record)?;
+    let record = || Sstp::new(version, session.iv).over(carrier);
+    let path = Records::<C, _>::new(setup, &session.key, carrier, record)?;
     Ok(Box::new(path))
 }
 
@@ -229,7 +253,7 @@ impl Framed for Tls12 {
     const OVERHEAD: Overhead = Version::Tls12.overhead();
 
     fn open<C: Cipher + 'static>(setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
-        open::<C>(setup, Version::Tls12)
+        open::<C>(setup, Version::Tls12, OVER_TCP)
     }
 }
 
@@ -243,11 +267,30 @@ impl Framed for Tls13 {
     const OVERHEAD: Overhead = Version::Tls13.overhead();
 
     fn open<C: Cipher + 'static>(setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
-        open::<C>(setup, Version::Tls13)
+        open::<C>(setup, Version::Tls13, OVER_TCP)
+    }
+}
+
+struct Timestamps;
+
+impl Framed for Timestamps {
+    const PATH: &'static str = "sstp+timestamps";
+    const WORDS: &'static str = "SSTP, TLS 1.2, with timestamps";
+    const STAGES: &'static [&'static str] = stages!["encapsulate in SSTP, timestamps"];
+    const STEP: &'static str = "SSTP, timestamps";
+    const OVERHEAD: Overhead = Version::Tls12.overhead_over(OVER_TCP_WITH_TIMESTAMPS);
+
+    fn open<C: Cipher + 'static>(setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
+        open::<C>(setup, Version::Tls12, OVER_TCP_WITH_TIMESTAMPS)
     }
 }
 
 /// Its place in the list.
 pub(super) fn cases() -> Vec<Case> {
-    [with_gcm::<Tls12>(), with_gcm::<Tls13>()].concat()
+    [
+        with_gcm::<Tls12>(),
+        with_gcm::<Timestamps>(),
+        with_gcm::<Tls13>(),
+    ]
+    .concat()
 }

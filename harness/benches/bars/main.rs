@@ -5,13 +5,14 @@
 //! was are measured again, for some minutes.
 //!
 //! Parts: `bill` (the bill's cases), `tunnels` (every tunnel against its cipher alone), `tables`
-//! (many SAs, many rules), `reading` (captures). A part's name leaves out the others, a size (64,
+//! (many SAs, many rules), `rivals` (ipsec-mb against Rust packages), `reading` (captures). A part's name leaves out the others, a size (64,
 //! 350, 1350 or 1440) the other sizes. With `--test` every bar is measured once, briefly, and
 //! none is judged.
 
 mod instances;
 mod paths;
 mod reading;
+mod rivals;
 #[path = "../support/mod.rs"]
 mod support;
 mod tables;
@@ -108,7 +109,7 @@ fn main() -> ExitCode {
         bar.print(effort.judged);
         bars.push(bar);
     };
-    let all = ["bill", "tunnels", "tables", "reading"];
+    let all = ["bill", "tunnels", "tables", "rivals", "reading"];
     let some = all.iter().any(|part| given(part));
     let part = |name| !some || given(name);
     let asked: Vec<u16> = arguments.iter().filter_map(|a| a.parse().ok()).collect();
@@ -130,6 +131,9 @@ fn main() -> ExitCode {
     }
     if part("tables") && asked.is_empty() {
         tables::tables(effort, &clock, &mut judge);
+    }
+    if part("rivals") {
+        rivals::rivals(size, effort, &clock, &mut judge);
     }
     if part("reading") && asked.is_empty() {
         reading::reading(effort, &mut judge);
