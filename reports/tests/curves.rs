@@ -147,6 +147,7 @@ fn flows_are_a_curve_and_name_their_groups() {
     let [flows] = &drawn[..] else {
         panic!("one curve, not {}", drawn.len());
     };
+    assert_eq!(flows.table.title, "By number of flows, 64 bytes");
     assert_eq!(flows.table.head, ["flows", "1", "1,000", "100,000"]);
     let cells = &flows.table.rows[1].cells;
     assert!(is(&cells[0], 40.0) && is(&cells[1], 42.0) && is(&cells[2], 140.0));

@@ -9,7 +9,7 @@ use crate::cipher::{Cipher, Job, KeyLength, Layout, NONCE_BYTES};
 use crate::fate::Reason;
 use crate::frame::Frame;
 use crate::sa::{InboundSa, Keys, Numbers, OutboundSa};
-use crate::wire::esp;
+use crate::wire::{esp, total_bytes};
 
 /// Bytes around a packet: those that the cipher works on.
 pub const fn overhead(layout: Layout) -> Overhead {
@@ -24,7 +24,52 @@ pub const fn overhead(layout: Layout) -> Overhead {
     }
 }
 
-/// Seals from the first byte of the packet to the end of its ESP padding and trailer, one call
+/// The same for the text of another tunnel than plain ESP: as many octets as that one seals.
+#[must_use]
+pub const fn over_text(bare: Overhead, tunnel: Overhead) -> Overhead {
+    Overhead {
+        alignment: tunnel.alignment,
+        padded_most: tunnel.padded_most,
+        trailer: tunnel.sealed_front + tunnel.trailer,
+        ..bare
+    }
+}
+
+/// What stands behind the packet in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tail {
+    /// Padding and trailer of ESP, which say how long they are.
+    Esp,
+    /// So many octets.
+    Fixed(usize),
+    /// Padding, which the packet's own length tells.
+    Padding,
+}
+
+impl Tail {
+    fn of(overhead: Overhead) -> Self {
+        match (overhead.alignment, overhead.trailer) {
+            (1, bytes) => Self::Fixed(bytes),
+            (_, esp::TRAILER_BYTES) => Self::Esp,
+            _ => Self::Padding,
+        }
+    }
+
+    /// Takes away what was added.
+    #[inline(always)]
+    fn unpad(self, frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
+        let (start, text_bytes) = (job.text_start as usize, job.text_len as usize);
+        let inner_bytes = match self {
+            Self::Esp => return unpad(frame, job),
+            Self::Fixed(bytes) => text_bytes.checked_sub(bytes),
+            Self::Padding => frame.bytes().get(start..).and_then(total_bytes),
+        };
+        let is_kept = inner_bytes.is_some_and(|bytes| frame.keep(start, bytes));
+        is_kept.then_some(()).ok_or(Reason::Truncated)
+    }
+}
+
+/// Seals from the first byte of the packet to the end of its padding and trailer, one call
 /// of the library a packet and as little around it as can be; a library that works on several
 /// packets side by side gets as many as a path would give it. Where header and IV are
 /// authenticated where they stand, there is room for them, with whatever it holds.
@@ -32,18 +77,21 @@ pub struct Bare<C> {
     outbound: OutboundSa<C>,
     inbound: InboundSa<C>,
     overhead: Overhead,
+    tail: Tail,
     jobs: Jobs,
     sealed: u64,
     opened: u64,
 }
 
 impl<C: Cipher> Bare<C> {
-    /// Expands the key twice, once for each end.
-    pub fn new(setup: &Setup, keys: &Keys) -> Result<Self, KeyLength> {
+    /// Expands the key twice, once for each end. The overhead is [`overhead`]'s, or
+    /// [`over_text`]'s of it.
+    pub fn new(setup: &Setup, keys: &Keys, overhead: Overhead) -> Result<Self, KeyLength> {
         Ok(Self {
             outbound: OutboundSa::new(keys, Numbers::Sent)?,
             inbound: InboundSa::new(keys, Numbers::Sent, setup.replay_window)?,
-            overhead: overhead(C::LAYOUT),
+            overhead,
+            tail: Tail::of(overhead),
             jobs: Jobs::new(),
             sealed: 0,
             opened: 0,
@@ -52,7 +100,14 @@ impl<C: Cipher> Bare<C> {
 
     #[inline(always)]
     fn seal(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
-        let job = pad(&self.outbound, self.overhead, &mut self.sealed, frame, 0)?;
+        let job = pad(
+            &self.outbound,
+            self.overhead,
+            self.tail,
+            &mut self.sealed,
+            frame,
+            0,
+        )?;
         self.outbound.cipher.seal_one(frame.bytes_mut(), &job)
     }
 
@@ -60,14 +115,14 @@ impl<C: Cipher> Bare<C> {
     fn open(&mut self, frame: &mut Frame<'_>) -> Result<(), Reason> {
         let job = look(&self.inbound, self.overhead, &mut self.opened, frame, 0);
         self.inbound.cipher.open_one(frame.bytes_mut(), &job)?;
-        unpad(frame, &job)
+        self.tail.unpad(frame, &job)
     }
 
     #[inline(always)]
     fn seal_chunk(&mut self, chunk: &mut [Frame<'_>]) {
-        let (overhead, sealed) = (self.overhead, &mut self.sealed);
+        let (overhead, tail, sealed) = (self.overhead, self.tail, &mut self.sealed);
         let jobs = self.jobs.fill(chunk, |frame, at| {
-            pad(&self.outbound, overhead, sealed, frame, at)
+            pad(&self.outbound, overhead, tail, sealed, frame, at)
         });
         self.outbound.cipher.seal(chunk, jobs);
     }
@@ -82,7 +137,7 @@ impl<C: Cipher> Bare<C> {
         for job in jobs {
             let frame = chunk.get_mut(job.frame as usize);
             if let Some(frame) = frame.filter(|frame| frame.is_carried())
-                && let Err(reason) = unpad(frame, job)
+                && let Err(reason) = self.tail.unpad(frame, job)
             {
                 frame.drop_as(reason);
             }
@@ -95,14 +150,15 @@ impl<C: Cipher> Bare<C> {
 fn pad<C: Cipher>(
     outbound: &OutboundSa<C>,
     overhead: Overhead,
+    tail: Tail,
     sealed: &mut u64,
     frame: &mut Frame<'_>,
     at: u32,
 ) -> Result<Job, Reason> {
     let padding = overhead.padding_bytes(frame.len());
-    let tail = padding + esp::TRAILER_BYTES;
-    let back = frame.push_back(tail + C::LAYOUT.icv_bytes);
-    if !esp::write_tail(back.ok_or(Reason::NoRoom)?, padding, esp::NEXT_IPV4) {
+    let back = frame.push_back(padding + overhead.trailer + C::LAYOUT.icv_bytes);
+    let back = back.ok_or(Reason::NoRoom)?;
+    if tail == Tail::Esp && !esp::write_tail(back, padding, esp::NEXT_IPV4) {
         return Err(Reason::NoRoom);
     }
     if C::LAYOUT.covers_header {

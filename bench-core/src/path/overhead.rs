@@ -22,6 +22,8 @@ pub const FRAGMENT_UNIT_BYTES: usize = 8;
 pub struct Overhead {
     /// In front: outer headers, tunnel header, IV.
     pub front: usize,
+    /// Octets of that which stand right in front of the packet and are sealed with it.
+    pub sealed_front: usize,
     /// Packet, padding and trailer end on a multiple of this; 1 for no padding. A power of 2.
     pub alignment: usize,
     /// Padding ends here at the latest, on a multiple or not; what is longer gets none.
@@ -90,6 +92,7 @@ impl Overhead {
         front: 0,
         alignment: 1,
         padded_most: usize::MAX,
+        sealed_front: 0,
         trailer: 0,
         icv: 0,
         segments: None,

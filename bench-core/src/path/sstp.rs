@@ -64,6 +64,7 @@ impl Version {
     /// Bytes that it adds to a packet.
     pub const fn overhead_over(self, carrier: Carrier) -> Overhead {
         Overhead {
+            sealed_front: sstp::HEADER_BYTES,
             trailer: self.trailer_bytes(),
             icv: tls::TAG_BYTES,
             longest_inner: Some(sstp::LONGEST_BYTES),

@@ -1,7 +1,10 @@
 //! Bars on every tunnel: no more than its framing and 1.15 times the cipher alone over the same
-//! bytes. A tunnel that frames without a cipher stands for the framing.
+//! bytes: as many octets as the tunnel seals, since a block more or less, or one that is not
+//! full, is nothing that the tunnel could help. A tunnel that frames without a cipher stands for
+//! the framing.
 
 use tunneltax_core::clock::Clock;
+use tunneltax_core::path::bare;
 use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup, cases, find};
 use tunneltax_core::replay::Samples;
@@ -21,9 +24,10 @@ pub fn tunnels(size: u16, effort: Effort, clock: &Clock, judge: &mut impl FnMut(
     libraries.sort_unstable();
     libraries.dedup();
     for library in libraries {
+        let mut alone = Vec::new();
         let triples: Vec<Triple> = cases()
             .filter(|case| case.library == Some(library) && carries_whole(case, size))
-            .filter_map(Triple::of)
+            .filter_map(|case| Triple::of(case, &mut alone))
             .collect();
         let mut group: Vec<&'static Case> = triples
             .iter()
@@ -71,16 +75,38 @@ struct Triple {
 
 impl Triple {
     /// `None` of a case that is no tunnel with a cipher, or one with more than one gateway or SA.
-    fn of(tunnel: &'static Case) -> Option<Self> {
+    /// Ciphers over the text of other tunnels than plain ESP are kept in `alone`.
+    fn of(tunnel: &'static Case, alone: &mut Vec<&'static Case>) -> Option<Self> {
         let (path, cipher) = tunnel.id.split_once('/')?;
         let bare = find(&format!("bare/{cipher}"))?;
         let framing = find(&format!("{path}/none"))?;
         Some(Self {
             tunnel,
             framing,
-            bare,
+            bare: over_text(bare, tunnel, alone),
         })
     }
+}
+
+/// The cipher alone over what a tunnel seals.
+fn over_text(bare: &'static Case, tunnel: &Case, alone: &mut Vec<&'static Case>) -> &'static Case {
+    let overhead = bare::over_text(bare.overhead, tunnel.overhead);
+    if overhead == bare.overhead {
+        return bare;
+    }
+    let same = |case: &&&Case| case.id.starts_with(bare.id) && case.overhead == overhead;
+    if let Some(found) = alone.iter().find(same) {
+        return found;
+    }
+    let id = format!("{}, text of {}", bare.id, tunnel.id);
+    let made = Case {
+        id: Box::leak(id.into_boxed_str()),
+        overhead,
+        ..*bare
+    };
+    let made: &'static Case = Box::leak(Box::new(made));
+    alone.push(made);
+    made
 }
 
 /// Tunnel less framing less [`CIPHER_RATIO`] times the cipher, paired reading by reading.

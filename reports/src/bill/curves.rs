@@ -74,7 +74,10 @@ fn drawn(
     let panels: Vec<(Temperature, Vec<Curve>)> =
         panels.filter(|(_, curves)| !curves.is_empty()).collect();
     let of = clean(of, NAME_CHARS);
-    let workload = flagship.title();
+    let workload = match flagship.size() {
+        Some(size) if of == FLOWS => format!("{size} bytes"),
+        _ => flagship.title(),
+    };
     (!panels.is_empty()).then(|| Curves {
         table: table(&of, &workload, flagship.timed().halves, &panels),
         workload,

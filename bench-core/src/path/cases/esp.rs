@@ -82,11 +82,12 @@ fn open_esp<C: Cipher + 'static>(
 }
 
 fn open_bare<C: Cipher + 'static>(
-    _: &Case,
+    case: &Case,
     setup: &Setup,
 ) -> Result<Box<dyn PacketPath>, CaseError> {
     check_cpu::<C>()?;
-    Ok(Box::new(Bare::<C>::new(setup, &keys(setup, C::KEY_BYTES))?))
+    let keys = keys(setup, C::KEY_BYTES);
+    Ok(Box::new(Bare::<C>::new(setup, &keys, case.overhead)?))
 }
 
 fn receive_esp<C: Cipher + 'static>(
