@@ -8,7 +8,7 @@ use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet};
 
 use crate::frame::{Frame, LINE_BYTES};
 use crate::net::flow_table::FlowRoom;
-use crate::path::esp::Framing;
+use crate::path::framing::Framing;
 use crate::path::overhead::FRAGMENT_UNIT_BYTES;
 use crate::path::received::{Arrival, Inbox};
 use crate::path::{GivenSa, reference};

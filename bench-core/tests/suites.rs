@@ -14,7 +14,8 @@ use packets::{A, B, udp4};
 use tunneltax_core::cipher::{Cipher, Iv, Job};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, Frame};
-use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::esp::{Opener, Sealer};
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::{Case, Setup, Tunnel, cases, find, reference};
 use tunneltax_core::sa::{InboundSa, Keys, Numbers, OutboundSa};
 

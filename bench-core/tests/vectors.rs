@@ -10,7 +10,8 @@ use tunneltax_core::cipher::{Aead, COUNTER_BYTES, Cipher, ICV_BYTES, Layout, NON
 use tunneltax_core::fate::Fate;
 use tunneltax_core::frame::Arena;
 use tunneltax_core::path::Setup;
-use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::esp::{Opener, Sealer};
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::underlay::{FAR, NEAR};
 use tunneltax_core::sa::{InboundSa, Keys, Numbers, OutboundSa, SALT_BYTES};
 use tunneltax_core::vectors::{Vector, VectorError, check_all, check_these, octets, vectors};

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use tunneltax_core::capture::Limits;
-use tunneltax_core::path::esp::UDP_PORT;
+use tunneltax_core::path::framing::UDP_PORT;
 use tunneltax_core::path::{Case, CaseError, GivenSa, cases};
 use tunneltax_core::sa::Keys;
 use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};

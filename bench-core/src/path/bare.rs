@@ -1,7 +1,7 @@
 //! The cipher alone: what a library takes for the bytes that ESP would give it. A yardstick:
 //! the path's own share is its time less forwarding less this.
 
-use super::esp::Framing;
+use super::framing::Framing;
 use super::jobs::{CHUNK, Jobs};
 use super::overhead::Overhead;
 use super::{PacketPath, Setup};

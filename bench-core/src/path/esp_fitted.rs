@@ -5,8 +5,9 @@
 //! Each fragment is a packet of its own from then on, sealed, opened and forwarded; to put them
 //! together is the host's work.
 
-use super::esp::{Framing, Opener, Sealer};
+use super::esp::{Opener, Sealer};
 use super::forward::{Forwarder, Rules};
+use super::framing::Framing;
 use super::jobs::CHUNK;
 use super::overhead::{Beyond, Cut, FRAGMENT_UNIT_BYTES, Overhead};
 use super::too_big::TooBig;

@@ -4,8 +4,9 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::esp::{Arrived, Envelope, Framing, look, take};
+use super::esp::{Arrived, Envelope, look, take};
 use super::forward::{Forwarder, Rules};
+use super::framing::Framing;
 use super::jobs::{CHUNK, Jobs};
 use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, KeyLength};

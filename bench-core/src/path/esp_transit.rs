@@ -1,8 +1,9 @@
 //! Two ESP tunnels and the gateway between them: what it opens it routes and guards like any
 //! router, and seals again for the second tunnel, on the same frame.
 
-use super::esp::{Framing, Opener, Sealer};
+use super::esp::{Opener, Sealer};
 use super::forward::{Forwarder, Rules};
+use super::framing::Framing;
 use super::jobs::CHUNK;
 use super::{PacketPath, Setup};
 use crate::cipher::{Cipher, KeyLength};

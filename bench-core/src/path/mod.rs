@@ -10,6 +10,7 @@ pub mod esp_fitted;
 pub mod esp_many;
 pub mod esp_transit;
 pub mod forward;
+pub mod framing;
 mod jobs;
 pub mod openvpn;
 pub mod outer_fragments;

@@ -5,8 +5,9 @@
 use std::ops::Range;
 
 use super::bare::unpad;
-use super::esp::{Arrived, Framing, job_of, look, take};
+use super::esp::{Arrived, job_of, look, take};
 use super::forward::{Forwarder, Rules};
+use super::framing::Framing;
 use super::jobs::{CHUNK, Jobs};
 use super::underlay::Underlay;
 use super::{Case, CaseError, GivenSa, PacketPath, Setup};

@@ -3,7 +3,8 @@
 use etherparse::{Ipv4Header, Ipv4HeaderSlice};
 use tunneltax_core::cipher::{Layout, none};
 use tunneltax_core::frame::Arena;
-use tunneltax_core::path::esp::{Framing, Sealer};
+use tunneltax_core::path::esp::Sealer;
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::overhead::Overhead;
 use tunneltax_core::path::underlay::{FAR, NEAR};
 use tunneltax_core::path::{Kind, Setup, cases, keys, reference};

@@ -3,7 +3,8 @@
 use tunneltax_core::cipher::{Cipher, Layout, none, ring, rust_crypto};
 use tunneltax_core::fate::{Fate, Reason};
 use tunneltax_core::frame::{Arena, LINE_BYTES};
-use tunneltax_core::path::esp::{Framing, Opener, Sealer};
+use tunneltax_core::path::esp::{Opener, Sealer};
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::overhead::Overhead;
 use tunneltax_core::path::{Setup, keys, reference};
 use tunneltax_core::sa::{InboundSa, Numbers, OutboundSa};

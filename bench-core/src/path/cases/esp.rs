@@ -18,7 +18,8 @@ use crate::cipher::{
     none, suites, titled,
 };
 use crate::path::bare::{self, Bare};
-use crate::path::esp::{Esp, Framing};
+use crate::path::esp::Esp;
+use crate::path::framing::Framing;
 use crate::path::received::{BareReceived, EspReceived, Inbox, Open};
 use crate::path::{GivenSa, PacketPath, Setup};
 use crate::sa::{Keys, Numbers, SALT_BYTES};

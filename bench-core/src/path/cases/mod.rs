@@ -18,8 +18,8 @@ pub(in crate::path) use esp::leaked;
 pub use esp::{Tunnel, keys};
 pub use waterfall::{Link, Waterfall, waterfall_ciphers, waterfalls};
 
-use super::esp::Framing;
 use super::forward::{Forward, Rules};
+use super::framing::Framing;
 use super::overhead::Overhead;
 use super::parse::Parse;
 use super::received::{Inbox, MakeOpener, MakeReceiver};
