@@ -153,7 +153,7 @@ macro_rules! under_rules {
                 "rules",
                 "established flows",
                 $rules,
-                control(
+                &control(
                     concat!("forward/rules-", $rules),
                     concat!("Forward under ", $words, ", established flows"),
                     &["parse", "route", $words, "hop", "checksum"],
@@ -166,7 +166,7 @@ macro_rules! under_rules {
                 "rules",
                 "first packets",
                 $rules,
-                control(
+                &control(
                     concat!("forward/rules-", $rules, "+first"),
                     concat!(
                         "Forward under ",
@@ -190,10 +190,10 @@ macro_rules! under_rules {
 }
 
 /// The same case as a point of a cost curve.
-const fn point(of: &'static str, curve: &'static str, count: u32, case: Case) -> Case {
+const fn point(of: &'static str, curve: &'static str, count: u32, case: &Case) -> Case {
     Case {
         point: Some(Point { of, curve, count }),
-        ..case
+        ..*case
     }
 }
 
@@ -204,7 +204,7 @@ macro_rules! by_routes {
             "routes",
             "the longest match",
             $routes,
-            control(
+            &control(
                 concat!("forward/routes-", $routes),
                 $title,
                 &["parse", $words, "rules", "hop", "checksum"],
