@@ -26,12 +26,13 @@ macro_rules! bundled {
 }
 
 /// Name and text of those in the program.
-const BUNDLED: [(&str, &str); 7] = bundled![
+const BUNDLED: [(&str, &str); 8] = bundled![
     "site-to-site",
     "point-to-site",
     "vnet-to-vnet",
     "headquarters-branches",
     "vnet-peering",
+    "network-controls",
     "departments",
     "wireguard",
 ];
