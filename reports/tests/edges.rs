@@ -319,11 +319,11 @@ fn a_damaged_histogram_is_named() {
 #[test]
 fn what_disturbed_a_run_is_said() {
     let mut record = small();
-    assert!(!draw(&record).contains("Something else ran"));
+    assert!(!draw(&record).contains("The two visits of a reading"));
     figures(&mut record).for_each(|figures| figures.disturbed_percent = [0.2, 7.3]);
     record.provenance.clock.invariant = false;
     let text = draw(&record);
-    assert!(text.contains("Something else ran during up to 7.30 % of the readings"));
+    assert!(text.contains("more than half in up to 7.30 % of the readings"));
     assert!(text.contains("The clock is not invariant"));
 }
 

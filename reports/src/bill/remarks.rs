@@ -145,7 +145,8 @@ fn clock_shares(bill: &Bill<'_>) -> Option<String> {
 fn disturbed(bill: &Bill<'_>) -> Option<String> {
     let (share, place) = largest(bill, |figures| figures.disturbed_percent)?;
     Some(format!(
-        "Something else ran during up to {} % of the readings ({place}); of two visits the faster one counts, for every case.",
+        "The two visits of a reading differ by more than half in up to {} % of the readings ({place}): something else ran, or \
+         tables had left the caches. The faster one counts, for every case.",
         three(share)
     ))
 }
