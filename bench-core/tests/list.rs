@@ -153,11 +153,8 @@ fn a_step_among_chosen_cases_is_as_long_as_it_must_be() {
     );
     let both = "encapsulation + encryption + integrity";
     assert_eq!(of(gcm, &[gcm, "forward"]), step(Some("forward"), both));
-    // On none of them: as the list has it.
-    assert_eq!(
-        of(gcm, &[gcm]),
-        step(Some("esp/none"), "encryption + integrity")
-    );
+    // On none of them: it is ground itself.
+    assert_eq!(of(gcm, &[gcm]), step(None, &format!("forwarding + {both}")));
     assert_eq!(of("forward", &["forward"]), step(None, "forwarding"));
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use tunneltax_core::capture::Limits;
 use tunneltax_core::path::framing::UDP_PORT;
-use tunneltax_core::path::{Case, CaseError, GivenSa, cases};
+use tunneltax_core::path::{Case, CaseError, GivenSa, Setup, cases};
 use tunneltax_core::sa::Keys;
 use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
 
@@ -20,7 +20,47 @@ pub fn read_keys(file: &Path, verb: &str) -> Result<Vec<EspSa>, Failure> {
     let next = format!("correct it; `tunneltax {verb} --help` says what it holds");
     let text = std::fs::read_to_string(file)
         .map_err(|why| Failure::file("read", file, why, "check the file"))?;
-    esp_keys::parse(&text).map_err(|why| Failure::file("understand", file, why, &next))
+    let sas = esp_keys::parse(&text);
+    let sas = sas.map_err(|why| Failure::file("understand", file, why, &next))?;
+    sas.iter().try_for_each(|sa| check(sa, file))?;
+    Ok(sas)
+}
+
+/// Refuses an SA whose algorithm no case speaks, or whose key it does not take, whether or not a
+/// packet of it will come.
+fn check(sa: &EspSa, file: &Path) -> Result<(), Failure> {
+    let any = |v6: bool, in_udp| Outer {
+        source: unspecified(v6),
+        destination: unspecified(v6),
+        in_udp,
+        spi: sa.spi,
+    };
+    let families = match sa.destination.or(sa.source) {
+        Some(end) => vec![end.is_ipv6()],
+        None => vec![false, true],
+    };
+    let outers = families
+        .iter()
+        .flat_map(|v6| [any(*v6, false), any(*v6, true)]);
+    let speaks = |outer: Outer| {
+        let case = case_of(sa, &outer)?;
+        Some((case, case.opener?))
+    };
+    let Some((case, open)) = outers.into_iter().find_map(speaks) else {
+        return Err(unknown(sa, &any(families[0], false), file));
+    };
+    match open(case, &Setup::default(), &given(sa)) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(refused(sa, why, file)),
+    }
+}
+
+fn unspecified(v6: bool) -> IpAddr {
+    if v6 {
+        Ipv6Addr::UNSPECIFIED.into()
+    } else {
+        Ipv4Addr::UNSPECIFIED.into()
+    }
 }
 
 /// What of a capture is read: a packet that is sealed was on a wire, whatever the MTU of the

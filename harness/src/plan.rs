@@ -235,27 +235,31 @@ impl Planner {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn planner() -> Planner {
+impl Planner {
+    /// Ten instances of cases that take so long for a packet together.
+    pub fn made(packet_ns: f64) -> Self {
         let cost = Cost {
-            packet_ns: 1000.0,
+            packet_ns,
             byte_ns: 1.0,
             warm_ratio: 1.5,
             open_seconds: 0.01,
         };
-        Planner {
+        Self {
             instances: 10,
             cost,
             caches: Caches::default(),
             burst: 32,
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn rounds_give_way_first_then_instances_and_neither_below_its_floor() {
-        let planner = planner();
+        let planner = Planner::made(1000.0);
         let [hot, warm] = planner.shapes(64, 64.0);
         for work in [
             Work::generated(Generated::plain(Mix::Size(64)), hot),

@@ -6,6 +6,7 @@ use tunneltax_core::workload::Shape;
 use tunneltax_reports::record::{Temperature, WorkloadKind};
 
 use crate::captures::{CLASSES, Survey, class_name, class_of};
+use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::measure::{Bench, Subject};
 use crate::payers::Ranking;
@@ -21,6 +22,9 @@ const SIZES_SHARE: f64 = 0.3;
 const CAPTURES_SHARE_MIN: f64 = 0.1;
 /// How much longer than asked a plan may be without a word.
 const LONGER: f64 = 1.2;
+/// A plan that is so many times longer than asked, and longer than so many minutes, is not begun.
+const MUCH_LONGER: f64 = 10.0;
+const MINUTES_WITHOUT_ASKING: f64 = 10.0;
 /// Packets of a capture that are replayed however short the time is: fewer would not be it.
 pub const CAPTURE_PACKETS_MIN: u64 = 256;
 /// Where there is no time for all packets of a capture, at least this part of those planned.
@@ -113,6 +117,18 @@ impl Schedule {
     /// Seconds of all groups.
     pub fn seconds(&self) -> f64 {
         self.size_seconds + self.seconds_per_capture.iter().sum::<f64>()
+    }
+
+    /// Refuses what would take hours where seconds were asked for; `full` takes what it takes.
+    pub fn check(&self, asked_seconds: f64, full: bool) -> Result<(), Failure> {
+        let seconds = self.seconds();
+        if full || seconds <= (MUCH_LONGER * asked_seconds).max(MINUTES_WITHOUT_ASKING * 60.0) {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "the least for so many rows is {seconds:.0} s, and {asked_seconds} s were asked for: some case is very slow here; \
+             name fewer --case or --size, or ask for more --seconds"
+        )))
     }
 
     /// The groups of a capture of which so many packets are kept.
@@ -301,5 +317,28 @@ impl Part {
             temperature: TEMPERATURES[usize::from(self.warm)],
             flows: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tunneltax_core::synth::Mix;
+
+    use super::*;
+
+    #[test]
+    fn hours_are_not_begun_where_seconds_were_asked_for() {
+        let generated = [Generated::plain(Mix::Size(64))];
+        let of = |packet_ns| {
+            let planner = Planner::made(packet_ns);
+            Schedule::new(&planner, &generated, &[], 30.0, false)
+        };
+        assert!(of(1000.0).check(30.0, false).is_ok());
+        let slow = of(1e7);
+        assert!(slow.seconds() > 600.0, "{}", slow.seconds());
+        let refused = slow.check(30.0, false).unwrap_err().to_string();
+        assert!(refused.contains("30 s were asked for"), "{refused}");
+        assert!(slow.check(30.0, true).is_ok());
+        assert!(slow.check(slow.seconds() / 9.0, false).is_ok());
     }
 }

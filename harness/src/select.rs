@@ -6,12 +6,20 @@ use tunneltax_core::path::{Case, Kind, Waterfall, cases, waterfall_ciphers, wate
 use crate::cli::UnderlayKind;
 use crate::failure::Failure;
 
+/// Libraries that are in a build only where a feature of the same name asks for them.
+const FEATURES: [&str; 3] = ["ipsec-mb", "openssl", "graviola"];
+
 /// Why a glob names no case.
 #[derive(Debug, thiserror::Error)]
 pub enum GlobError {
     /// Not a glob.
     #[error("{0:?} is not a glob: {1}; try `esp/*` or an id from `tunneltax list`")]
     Malformed(String, glob::PatternError),
+    /// No id matches, in a build without a library that it names.
+    #[error(
+        "{0:?} names no case of this build, which has no {1}: build with `--features {1}`, as README says"
+    )]
+    NotBuilt(String, &'static str),
     /// No id matches.
     #[error("{0:?} names no case; `tunneltax list` shows them")]
     NoCase(String),
@@ -94,6 +102,10 @@ pub fn matching(text: &str) -> Result<Vec<bool>, GlobError> {
     let pattern = Pattern::new(text).map_err(|why| GlobError::Malformed(text.to_owned(), why))?;
     let matching: Vec<bool> = cases().map(|case| names(&pattern, text, case.id)).collect();
     if !matching.contains(&true) {
+        let library = text.split_once('@').map_or("", |(_, library)| library);
+        if let Some(feature) = FEATURES.into_iter().find(|of| *of == library) {
+            return Err(GlobError::NotBuilt(text.to_owned(), feature));
+        }
         return Err(GlobError::NoCase(text.to_owned()));
     }
     Ok(matching)

@@ -148,6 +148,14 @@ fn usage_is_two_and_says_what_there_is() {
         2,
         &["esp/rot13", "`tunneltax list`"],
     );
+    if cfg!(not(feature = "ipsec-mb")) {
+        run_refused(
+            files,
+            &["--case=esp/aes-256-gcm@ipsec-mb"],
+            2,
+            &["ipsec-mb", "--features ipsec-mb"],
+        );
+    }
     run_refused(
         files,
         &["--case=esp/[x"],

@@ -152,5 +152,14 @@ fn keys_that_open_nothing_fail_in_a_sentence() {
     refused(&with("spi", "0x00000fff"), "belongs to an SA of");
     refused(&with("destination", "192.0.2.99"), "belongs to an SA of");
     refused(&with("algorithm", "rot13"), "no case is esp/rot13");
+    // Of an SA that no packet belongs to, too.
+    let idle = |algorithm: &str, key: &str| {
+        format!("{keys}\n[[sa]]\nspi = 9\nalgorithm = \"{algorithm}\"\nkey = \"{key}\"\n")
+    };
+    refused(&idle("rot13", "00"), "SPI 0x00000009 of");
+    refused(
+        &idle("aes-128-gcm", "00"),
+        "takes a key of 16 octets, not 1",
+    );
     refused("", "it names no SA");
 }

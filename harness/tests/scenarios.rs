@@ -392,6 +392,11 @@ fn a_mistake_is_pointed_at_by_line_and_column() {
             "own.toml:7:1: \"vxlan\" is no case of this",
         ),
         (
+            "burst = 4",
+            "leads = \"vxlan\"",
+            "own.toml:5:9: \"vxlan\" leads and is no case of this scenario; name one",
+        ),
+        (
             ", wire_bytes = 125178",
             "",
             "own.toml:7:11: missing field `wire_bytes`; ",

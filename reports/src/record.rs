@@ -78,6 +78,9 @@ pub struct Scenario {
     pub claims: Vec<String>,
     /// How to read the result.
     pub reading: String,
+    /// Id of the case that the answer begins with, where the scenario names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads: Option<String>,
     /// Pairs of a capture and a case for which it says what must be sent and dropped.
     pub expected: u64,
     /// Options on the command line for which that was not held against the proof; empty where

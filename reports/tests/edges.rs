@@ -327,6 +327,57 @@ fn what_disturbed_a_run_is_said() {
     assert!(text.contains("The clock is not invariant"));
 }
 
+/// By rule 2 of the methodology, what one case drops is timed for none.
+#[test]
+fn packets_that_one_case_alone_drops_are_said_to_be_timed_for_none() {
+    let mut record = small();
+    assert!(!draw(&record).contains("are timed, those that every case carries"));
+    let dns = record
+        .groups
+        .iter_mut()
+        .find(|group| group.workload == "dns");
+    let group = dns.unwrap();
+    group.packets = 700;
+    let row = group.rows.iter_mut().find(|row| row.case == "esp/none");
+    let work = &mut row.unwrap().figures.as_mut().unwrap().work;
+    work.drops.insert("fragmentation_needed".to_owned(), 100);
+    let text = draw(&record).replace('\n', " ");
+    assert!(
+        text.contains("Of dns only 700 of 800 packets are timed"),
+        "{text}"
+    );
+    assert!(text.contains("esp/none drops more than others do"));
+}
+
+/// The command can be pasted back into a shell.
+#[test]
+fn a_command_keeps_its_quotes() {
+    let mut record = small();
+    record.provenance.command = ["tunneltax", "run", "--case", "esp/*@ring", "it's.pcap"]
+        .map(str::to_owned)
+        .to_vec();
+    let text = draw(&record);
+    assert!(
+        text.contains("tunneltax run --case 'esp/*@ring' 'it'\\''s.pcap'"),
+        "{text}"
+    );
+}
+
+/// A row that does not stand on its own path's framing says on what.
+#[test]
+fn a_row_that_stands_elsewhere_says_where() {
+    let mut record = small();
+    assert!(!draw(&record).contains(", on "));
+    record.cases[2].step_of = Some("forward".to_owned());
+    assert!(draw(&record).contains("+ ring, on forward"));
+    record.cases[2].step_of = Some("esp/null+hmac@ring".to_owned());
+    assert!(draw(&record).contains("+ ring, on null+hmac"));
+    // On nothing: all of it, and no step.
+    record.cases[2].step_of = None;
+    let text = draw(&record);
+    assert!(!text.contains("+ ring, on") && text.contains("\n  ring "));
+}
+
 #[test]
 fn what_was_not_measured_is_said() {
     let mut record = small();

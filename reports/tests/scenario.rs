@@ -13,6 +13,7 @@ fn scenario() -> Scenario {
         claims: vec!["C3".to_owned(), "C9".to_owned()],
         reading: "Read it from the top.".to_owned(),
         expected: 12,
+        leads: None,
         overridden_by: Vec::new(),
     }
 }
@@ -69,6 +70,28 @@ fn question_and_reading_stand_above_the_answer() {
         assert!(at.is_sorted(), "{at:?}");
     }
     assert!(terminal.contains("12 pairs"));
+}
+
+/// The answer is about the case that the scenario names, where it was measured.
+#[test]
+fn the_answer_begins_with_the_scenarios_case() {
+    let led = |leads: &str| {
+        let [terminal, ..] = looks(&with(Scenario {
+            leads: Some(leads.to_owned()),
+            ..scenario()
+        }));
+        let (_, answer) = terminal.split_once("On this host").unwrap();
+        let (answer, _) = answer.split_once("\n\n").unwrap();
+        answer.replace('\n', " ")
+    };
+    let default = led("nobody/has@this");
+    assert!(default.contains("AES-256-GCM by ring"), "{default}");
+    let framing = led("esp/none");
+    assert!(
+        framing.contains("for encapsulation") && !framing.contains("AES"),
+        "{framing}"
+    );
+    assert!(led("esp/chacha20-poly1305@aws-lc").contains("ChaCha20-Poly1305 by aws-lc"));
 }
 
 #[test]

@@ -79,6 +79,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     };
     let seconds = seconds(options);
     let schedule = Schedule::new(&planner, &generated, &surveys, seconds, options.full);
+    schedule.check(seconds, options.full)?;
     if !options.json && !options.quiet {
         output::print(&schedule.describe(&bench, &planner, seconds, options.full))?;
     }

@@ -47,6 +47,8 @@ pub struct Scenario {
     pub claims: Vec<String>,
     /// How to read the result.
     pub reading: String,
+    /// The case that the answer begins with.
+    pub leads: Option<&'static Case>,
     /// Cases, in the order of the list.
     pub cases: Vec<&'static Case>,
     /// Captures.
@@ -96,6 +98,7 @@ impl Scenario {
             question: self.question.clone(),
             claims: self.claims.clone(),
             reading: self.reading.clone(),
+            leads: self.leads.map(|case| case.id.to_owned()),
             expected: self.expect.len() as u64,
             overridden_by: overridden_by.iter().map(|&name| name.to_owned()).collect(),
         }

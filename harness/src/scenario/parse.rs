@@ -32,6 +32,7 @@ struct Written {
     #[serde(default)]
     sizes: Vec<Spanned<Value>>,
     reading: Spanned<String>,
+    leads: Option<Spanned<String>>,
     replay_window: Option<Spanned<u32>>,
     burst: Option<Spanned<u16>>,
     #[serde(default)]
@@ -74,6 +75,7 @@ pub fn scenario(name: &str, shown: &str, folder: &Path, text: &str) -> Result<Sc
         question: file.words("question", &written.question)?,
         claims: claims.collect::<Result<_, _>>()?,
         reading: file.words("reading", &written.reading)?,
+        leads: file.leads(written.leads, &cases)?,
         mixes: mixes.collect::<Result<_, _>>()?,
         replay_window: file.within("replay_window", window, REPLAY_WINDOW)?,
         burst: file.within("burst", burst, BURST)?,
@@ -141,6 +143,24 @@ impl File<'_> {
             return Err(self.mistake(&(0..0), "there are no cases", next));
         }
         Ok(named)
+    }
+
+    /// One of the cases; of several libraries the first in the list.
+    fn leads(
+        &self,
+        id: Option<Spanned<String>>,
+        cases: &[&'static Case],
+    ) -> Result<Option<&'static Case>, Failure> {
+        let Some(id) = id else {
+            return Ok(None);
+        };
+        let is =
+            |case: &&&Case| [case.id, without_library(case.id)].contains(&id.get_ref().as_str());
+        if let Some(case) = cases.iter().find(is) {
+            return Ok(Some(case));
+        }
+        let what = format!("{:?} leads and is no case of this scenario", id.get_ref());
+        Err(self.mistake(&id.span(), &what, "name one of its cases"))
     }
 
     /// Bundled captures by name, any other as a path from the folder of the file.

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::words::command as command_line;
 use super::{
     Bill, Cell, GroupBill, NAME_CHARS, Room, RowKind, Table, TableRow, clean, count, estimate,
     half, mean,
@@ -298,5 +299,5 @@ pub fn provenance_line(record: &Record) -> String {
 }
 
 fn command(record: &Record) -> String {
-    clean(&record.provenance.command.join(" "), 160)
+    clean(&command_line(&record.provenance.command), 160)
 }

@@ -57,7 +57,7 @@ pub(super) fn least<'b, 'r: 'b>(
     lines: impl Iterator<Item = &'b Line<'r>>,
 ) -> Option<(&'b Line<'r>, f64, Vec<&'b Line<'r>>)> {
     let mut lines: Vec<(&Line<'r>, f64)> = lines
-        .filter(|line| line.case.library.is_some() && line.depth() > 0)
+        .filter(|line| line.case.library.is_some())
         .filter_map(|line| Some((line, mean(&line.measured()?.figures.sum_ns)?)))
         .collect();
     lines.sort_by(|a, b| a.1.total_cmp(&b.1));

@@ -102,7 +102,7 @@ impl<'r> GroupBill<'r> {
             lines.push(Line {
                 case: CaseName::new(&row.case),
                 below: chain.iter().map(|&key| key.to_owned()).collect(),
-                step: clean(case.map_or(&row.case, |case| &case.step), NAME_CHARS),
+                step: clean(case.map_or(&row.case, |case| &case.step), TEXT_CHARS),
                 outcome,
             });
         }

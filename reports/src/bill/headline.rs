@@ -7,6 +7,9 @@ use super::{
 };
 use crate::record::{Temperature, WorkloadKind};
 
+/// Path of ciphers alone, which no packet goes through.
+const BARE: &str = "bare";
+
 /// A piece of a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Span {
@@ -41,7 +44,7 @@ pub fn sentences(bill: &Bill<'_>) -> Vec<Vec<Span>> {
     let Some(flagship) = bill.flagship() else {
         return Vec::new();
     };
-    let Some(top) = top_line(flagship) else {
+    let Some(top) = top_line(bill, flagship) else {
         return Vec::new();
     };
     let mut sentences = Vec::new();
@@ -59,7 +62,7 @@ pub fn sentences(bill: &Bill<'_>) -> Vec<Vec<Span>> {
 /// or up to three captures where there are no sizes.
 pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     let flagship = bill.flagship()?;
-    let top = top_line(flagship)?;
+    let top = top_line(bill, flagship)?;
     let groups = receipt_groups(bill);
     let chain = flagship.chain(top);
     let measured = |group: &&GroupBill<'_>, key: &str, cell: &dyn Fn(&Measured<'_>) -> Cell| {
@@ -144,15 +147,20 @@ pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
     groups
 }
 
-/// The measured line that the bill is about: the first with a cipher, which the order of the list
-/// makes the default's, and not one that adds look-ups or gateways to it; where there is none, the
-/// first of those with the longest chain.
-fn top_line<'b, 'r>(group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
-    let on_a_chain = || {
-        let lines = group.lines.iter();
-        lines.filter(|line| line.outcome.is_ok() && line.depth() > 0)
+/// The measured line that the bill is about: the scenario's, where it names one; else the first
+/// with a cipher, which the order of the list makes the default's, and not one that adds look-ups
+/// or gateways to it; where there is none, the first of those with the longest chain.
+fn top_line<'b, 'r>(bill: &Bill<'_>, group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
+    let measured = || group.lines.iter().filter(|line| line.outcome.is_ok());
+    let leads = bill.record.scenario.as_ref();
+    let leads = leads.and_then(|scenario| scenario.leads.as_deref());
+    if let Some(line) = measured().find(|line| Some(line.case.key.as_str()) == leads) {
+        return Some(line);
+    }
+    let on_a_chain = || measured().filter(|line| line.depth() > 0);
+    let Some(deepest) = on_a_chain().map(Line::depth).max() else {
+        return measured().find(|line| line.case.library.is_some() && line.case.path() != BARE);
     };
-    let deepest = on_a_chain().map(Line::depth).max()?;
     let sealed = on_a_chain().find(|line| line.case.library.is_some());
     sealed.or_else(|| on_a_chain().find(|line| line.depth() == deepest))
 }
@@ -192,11 +200,13 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
             with.unwrap_or_default()
         )));
     }
-    spans.push(Span::Words(": ".to_owned()));
-    spans.push(Span::Figure(format!(
-        "{} ns",
-        short(measured.figures.sum_ns.mean)
-    )));
+    if last > 0 {
+        spans.push(Span::Words(": ".to_owned()));
+        spans.push(Span::Figure(format!(
+            "{} ns",
+            short(measured.figures.sum_ns.mean)
+        )));
+    }
     let gateways = group.timed().gateways;
     spans.push(Span::Words(format!(" at {gateways}")));
     if let Some((ratio, _)) = measured.ratio {
@@ -274,7 +284,8 @@ fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
 
 /// Which of the cases with a library costs least, and which can't be told from it.
 fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
-    let (best, best_ns, level) = least(group.lines.iter())?;
+    let sealing = group.lines.iter();
+    let (best, best_ns, level) = least(sealing.filter(|line| line.case.path() != BARE))?;
     // Where several paths are compared, a cipher's name alone does not say which row is meant.
     let mut sealed = group
         .lines

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::words::command;
 use super::{NAME_CHARS, Room, TEXT_CHARS, clean, count, estimate, three};
 use crate::record::{Build, Host, Noise, Record};
 
@@ -13,7 +14,7 @@ pub fn provenance(record: &Record) -> Vec<(String, String)> {
     let clock = &of.clock;
     let ns = |ns: f64| estimate(ns, None, Room::Tight);
     let mut list = vec![
-        ("command", of.command.join(" ")),
+        ("command", command(&of.command)),
         (
             "started",
             format!("{}, measured for {} s", of.started, three(of.seconds)),

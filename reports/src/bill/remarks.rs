@@ -34,6 +34,7 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
     }));
     remarks.extend(failures(bill));
     remarks.extend(sampled(bill));
+    remarks.extend(droppers(bill));
     remarks.extend(baseless(bill));
     if !bill.record.provenance.clock.invariant {
         remarks.push(
@@ -98,6 +99,45 @@ fn sampled(bill: &Bill<'_>) -> Option<String> {
             list(&left)
         )
     })
+}
+
+/// Packets that are timed for none since some cases drop them and others would not.
+fn droppers(bill: &Bill<'_>) -> Vec<String> {
+    let mut remarks: Vec<String> = Vec::new();
+    for group in &bill.groups {
+        let dropped = || {
+            group.lines.iter().filter_map(|line| {
+                let work = &line.measured()?.figures.work;
+                Some((line, work.packets, work.drops.values().sum::<u64>()))
+            })
+        };
+        let fewest = dropped().map(|(_, _, drops)| drops).min().unwrap_or(0);
+        let more: Vec<String> = dropped()
+            .filter(|(_, _, drops)| *drops > fewest)
+            .map(|(line, ..)| line.case.without_library().to_owned())
+            .collect();
+        let Some((_, all, _)) = dropped().next().filter(|_| !more.is_empty()) else {
+            continue;
+        };
+        let mut names: Vec<String> = Vec::new();
+        for name in more {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        let remark = format!(
+            "Of {} only {} of {} packets are timed, those that every case carries: {} drops more than others do. \
+             Leave it out to time the rest.",
+            group.title(),
+            count(group.group.packets),
+            count(all),
+            list(&names)
+        );
+        if !remarks.contains(&remark) {
+            remarks.push(remark);
+        }
+    }
+    remarks
 }
 
 /// Cases whose steps stand on one that was not measured.

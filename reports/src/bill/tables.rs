@@ -178,10 +178,10 @@ pub(super) fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) ->
         )
     };
     lines.sort_by_key(order);
-    let plus = if steps { "+ " } else { "" };
     let mut slots = Vec::new();
     let mut heading = String::new();
     for line in &lines {
+        let plus = if steps && line.depth() > 0 { "+ " } else { "" };
         let key = Some(line.case.key.clone());
         let own = path(&line.case.id);
         let Some(library) = &line.case.library else {
@@ -212,12 +212,26 @@ pub(super) fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) ->
             });
         }
         slots.push(Slot {
-            label: format!("{plus}{library}"),
+            label: match elsewhere(line).filter(|_| steps) {
+                Some(base) => format!("{plus}{library}, on {base}"),
+                None => format!("{plus}{library}"),
+            },
             kind: RowKind::Inner,
             key,
         });
     }
     slots
+}
+
+/// The case that a line with a library stands on, where that is not the same path without a cipher.
+fn elsewhere<'l>(line: &'l Line<'_>) -> Option<&'l str> {
+    let base = line.below.first()?.split('@').next()?;
+    let of_path = base.strip_prefix(line.case.path());
+    match of_path.and_then(|rest| rest.strip_prefix('/')) {
+        Some("none") => None,
+        Some(cipher) => Some(cipher),
+        None => Some(base),
+    }
 }
 
 /// Whether no other case without a library takes the same step.

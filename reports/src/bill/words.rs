@@ -67,6 +67,19 @@ pub fn bound(value: f64, room: Room) -> String {
     decimals(value, None, room).map_or_else(|| "—".to_owned(), |digits| at_least(value, digits))
 }
 
+/// A command as a shell takes it: words with anything but plain characters in quotes.
+pub fn command(words: &[String]) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./:,@+%".contains(c);
+    let quoted = |word: &String| {
+        if !word.is_empty() && word.chars().all(plain) {
+            word.clone()
+        } else {
+            format!("'{}'", word.replace('\'', "'\\''"))
+        }
+    };
+    words.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
 /// Three significant digits: rates and ratios.
 pub fn three(value: f64) -> String {
     if !value.is_finite() {

@@ -120,7 +120,7 @@ impl Case {
     }
 
     /// The nearest of these cases that this one stands on, by however many steps, and what they
-    /// add, lowest first; where it stands on none of them, the step that the list names.
+    /// add, lowest first; where it stands on none of them, all that it does.
     #[must_use]
     pub fn step_among(&self, chosen: &[&Self]) -> (Option<&'static str>, String) {
         let mut steps = vec![self.step];
@@ -135,7 +135,8 @@ impl Case {
                 case.step_of
             });
         }
-        (self.step_of, self.step.to_owned())
+        steps.reverse();
+        (None, steps.join(" + "))
     }
 
     /// What an independent tool needs to open what was sent.
