@@ -286,15 +286,16 @@ fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
 fn cheapest(group: &GroupBill<'_>) -> Option<Vec<Span>> {
     let sealing = group.lines.iter();
     let (best, best_ns, level) = least(sealing.filter(|line| line.case.path() != BARE))?;
-    // Where several paths are compared, a cipher's name alone does not say which row is meant.
+    // Where there are other paths than plain ESP, a cipher's name alone does not say which row is
+    // meant.
     let mut sealed = group
         .lines
         .iter()
-        .filter(|line| line.case.library.is_some());
-    let one_path = sealed.all(|line| line.case.path() == best.case.path());
+        .filter(|line| line.case.library.is_some() && line.case.path() != BARE);
+    let is_plain = sealed.all(|line| line.case.path() == "esp");
     let spoken = |line: &Line<'_>| {
         let name = line.case.spoken();
-        if one_path {
+        if is_plain {
             name
         } else {
             format!("{name} in {}", line.case.path())
