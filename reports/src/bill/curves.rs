@@ -7,8 +7,8 @@ use super::{
 use crate::record::{Point, Temperature};
 
 /// How to read them.
-pub const CURVES: &str = "What a packet costs in all, not a difference, by the number of something; every number is \
-     a case or a workload of its own, on the same packets.";
+pub const CURVES: &str = "What a packet costs in all, not a difference, by the number of something. Cases that \
+     differ in it have the same packets; other numbers of flows have packets of their own.";
 /// What generated packets are spread over.
 const FLOWS: &str = "flows";
 
