@@ -12,7 +12,7 @@
 //! | [`replay_window`] | which sequence numbers were received | `fate` |
 //! | [`sa`] | the two ends of a security association | `cipher`, `replay_window`, `fate` |
 //! | [`sa_table`] | many of them, and how one is found | `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `sa_table`, `replay_window`, `net`, `wire`, `frame`, `fate` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `sa_table`, `replay_window`, `net`, `wire`, `frame`, `fate`; `slowed` alone `clock` |
 //! | [`clock`] | ticks and their cost | |
 //! | [`anchor`] | the core's speed, and how much of it is ours | `clock` |
 //! | [`latency`] | the histogram | |

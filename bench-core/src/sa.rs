@@ -78,6 +78,12 @@ impl<C: Cipher> OutboundSa<C> {
         Ok(self.last_sequence + 1)
     }
 
+    /// The last sequence number that was used; 0 before the first.
+    #[inline(always)]
+    pub fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
     /// Notes that a packet with this number is on its way.
     #[inline(always)]
     pub fn sent(&mut self, sequence: u64) {

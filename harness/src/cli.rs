@@ -27,6 +27,14 @@ Files in --out (default target/tunneltax):
   report.html   one self-contained page
   report.md     the same for a terminal or a pull request";
 
+/// What `selftest --help` says of the outcome.
+const SELFTEST: &str = "\
+Exit codes:
+  0  nothing contradicts what the tool says of itself
+  1  failed: the record contradicts it, or nothing could be measured
+  2  usage
+  5  this host is too noisy now for the slow-downs that are injected; it says what can be told";
+
 /// Least and most bytes of a packet that enters a gateway.
 pub const MTU: (i64, i64) = (68, 9216);
 /// Least and most packets of an anti-replay window.
@@ -154,6 +162,10 @@ pub enum Verb {
     /// Draw a record again
     #[command(after_help = CONTRACT)]
     Report(ReportArguments),
+    /// Prove the measuring here and now: that it tells a slow-down of known size, and nothing where
+    /// there is none
+    #[command(after_help = SELFTEST)]
+    Selftest(SelftestArguments),
 }
 
 /// `run`.
@@ -337,6 +349,26 @@ pub struct OverheadArguments {
     /// Write every size as JSON to standard output and nothing else
     #[arg(long)]
     pub json: bool,
+}
+
+/// `selftest`.
+#[derive(Debug, Args)]
+pub struct SelftestArguments {
+    /// Where selftest.json goes
+    #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
+    pub out: PathBuf,
+    /// Write selftest.json to standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing; the file and the exit code say it all
+    #[arg(long)]
+    pub quiet: bool,
+    /// Time for all comparisons, seconds; each takes less than 10 s
+    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = clap::value_parser!(u32).range(60..=86_400))]
+    pub seconds: u32,
+    /// Seed of keys, routes, order and packets
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// `report`.

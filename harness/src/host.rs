@@ -1,4 +1,4 @@
-//! The machine, the program and what disturbed the run: the provenance of a record.
+//! The machine and the program: the provenance of a record.
 
 use std::fs;
 use std::path::Path;
@@ -123,60 +123,6 @@ fn cache_bytes(level: u8) -> Option<u64> {
     })
 }
 
-/// Counters of the kernel that tell how much else ran.
-#[derive(Clone, Copy, Default)]
-pub struct Disturbance {
-    load: f64,
-    steal_ticks: Option<u64>,
-    all_ticks: Option<u64>,
-    involuntary_switches: Option<u64>,
-}
-
-impl Disturbance {
-    /// Reads them.
-    pub fn now() -> Self {
-        let stat = read("/proc/stat").unwrap_or_default();
-        let ticks: Vec<u64> = stat
-            .lines()
-            .next()
-            .map(|line| {
-                line.split_whitespace()
-                    .skip(1)
-                    .filter_map(|n| n.parse().ok())
-                    .collect()
-            })
-            .unwrap_or_default();
-        Self {
-            load: read("/proc/loadavg")
-                .and_then(|text| text.split_whitespace().next()?.parse().ok())
-                .unwrap_or(0.0),
-            // user nice system idle iowait irq softirq steal; the guest columns are in user.
-            steal_ticks: ticks.get(7).copied(),
-            all_ticks: ticks.get(..8).map(|ticks| ticks.iter().sum()),
-            involuntary_switches: read("/proc/thread-self/status")
-                .and_then(|text| field(&text, "nonvoluntary_ctxt_switches")?.parse().ok()),
-        }
-    }
-
-    /// Load average of a minute.
-    pub fn load(&self) -> f64 {
-        self.load
-    }
-
-    /// Percent of all CPU time since `earlier` that the hypervisor took away.
-    pub fn steal_percent_since(&self, earlier: &Self) -> Option<f64> {
-        let stolen = self.steal_ticks?.checked_sub(earlier.steal_ticks?)?;
-        let all = self.all_ticks?.checked_sub(earlier.all_ticks?)?;
-        (all > 0).then(|| 100.0 * stolen as f64 / all as f64)
-    }
-
-    /// Times since `earlier` that the kernel put this thread aside.
-    pub fn switches_since(&self, earlier: &Self) -> Option<u64> {
-        self.involuntary_switches?
-            .checked_sub(earlier.involuntary_switches?)
-    }
-}
-
 /// Binds this thread to the last CPU: the first one serves most interrupts.
 pub fn pin() -> Option<usize> {
     let core = core_affinity::get_core_ids()?
@@ -185,14 +131,14 @@ pub fn pin() -> Option<usize> {
     core_affinity::set_for_current(core).then_some(core.id)
 }
 
-fn read(path: impl AsRef<Path>) -> Option<String> {
+pub(crate) fn read(path: impl AsRef<Path>) -> Option<String> {
     fs::read_to_string(path)
         .ok()
         .map(|text| text.trim().to_owned())
 }
 
 /// The value of the first line `key : value`.
-fn field(text: &str, key: &str) -> Option<String> {
+pub(crate) fn field(text: &str, key: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
         (name.trim() == key).then(|| value.trim().to_owned())

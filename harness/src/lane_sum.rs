@@ -51,6 +51,19 @@ pub struct Values {
     against: Vec<[f64; 3]>,
 }
 
+impl Values {
+    /// Send and receive together, minus those of the other lane of this place, ns a packet.
+    pub fn above_ns(&self, other: usize) -> f64 {
+        self.against.get(other).map_or(f64::NAN, |parts| parts[2])
+    }
+
+    /// The same as part of the other lane's, percent.
+    pub fn percent_above(&self, other: usize) -> f64 {
+        let above = self.above_ns(other);
+        100.0 * above / (self.sum - above)
+    }
+}
+
 /// The values of one instance; `None` where a reading is missing.
 pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
     let mean = |readings: &[f64]| stretch_mean(readings, &mine.stretch);
@@ -231,7 +244,7 @@ impl LaneSum {
             .instances
             .iter()
             .zip(&original.instances)
-            .map(|(twin, original)| 100.0 * twin.values.against[0][2] / original.values.sum)
+            .map(|(twin, original)| 100.0 * twin.values.above_ns(0) / original.values.sum)
             .collect();
         let spread = smallest_difference(&percent)?;
         let difference_percent = Estimate::from_instances(percent)?;

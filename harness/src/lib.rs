@@ -6,6 +6,7 @@ mod choice;
 mod cli;
 mod cmd;
 mod cpu;
+mod disturbance;
 pub mod esp_keys;
 mod esp_packets;
 pub mod failure;
@@ -29,6 +30,7 @@ mod sample;
 pub mod scenario;
 mod schedule;
 mod select;
+mod selftest;
 mod sides;
 
 use std::process::ExitCode;
@@ -59,5 +61,6 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+        Some(Verb::Selftest(arguments)) => cmd::selftest::selftest(&arguments),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tunneltax_core::clock;
+use tunneltax_core::clock::{self, Clock};
 use tunneltax_core::path::Case;
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA};
@@ -23,35 +23,12 @@ pub fn begin(
         schema: SCHEMA.to_owned(),
         state: "running".to_owned(),
         carries_addresses: options.show_addresses,
-        provenance: Provenance {
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            seconds: 0.0,
-            command: command(std::env::args(), options.show_addresses),
-            seed: options.selection.seed,
-            build: host::build(),
-            host: host::host(pinned_to),
-            clock: record::Clock {
-                name: clock::NAME.to_owned(),
-                hertz: bench.clock.hertz,
-                step_ns: bench.clock.step_ns,
-                reading_ns: bench.clock.reading_ns,
-                fenced_reading_ns: bench.clock.fenced_reading_ns,
-                invariant: bench.clock.invariant,
-            },
-            libraries: libraries(),
-            noise: Noise {
-                load_start: 0.0,
-                load_end: 0.0,
-                steal_percent: None,
-                involuntary_switches: None,
-                anchor_min_ghz: 0.0,
-                anchor_median_ghz: 0.0,
-                anchor_max_ghz: 0.0,
-                anchor_median_width: 0.0,
-                anchor_max_width: 0.0,
-                shared_percent: None,
-            },
-        },
+        provenance: provenance(
+            bench.clock,
+            options.selection.seed,
+            options.show_addresses,
+            pinned_to,
+        ),
         scenario: None,
         captures: Vec::new(),
         cases: bench
@@ -61,6 +38,34 @@ pub fn begin(
             .collect(),
         groups: Vec::new(),
         waterfalls: Vec::new(),
+    }
+}
+
+/// Where the figures of a run that begins now will come from; no time has passed yet, and nothing
+/// disturbed it.
+pub fn provenance(
+    clock: &Clock,
+    seed: u64,
+    show_addresses: bool,
+    pinned_to: Option<usize>,
+) -> Provenance {
+    Provenance {
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        seconds: 0.0,
+        command: command(std::env::args(), show_addresses),
+        seed,
+        build: host::build(),
+        host: host::host(pinned_to),
+        clock: record::Clock {
+            name: clock::NAME.to_owned(),
+            hertz: clock.hertz,
+            step_ns: clock.step_ns,
+            reading_ns: clock.reading_ns,
+            fenced_reading_ns: clock.fenced_reading_ns,
+            invariant: clock.invariant,
+        },
+        libraries: libraries(),
+        noise: Noise::default(),
     }
 }
 

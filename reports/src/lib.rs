@@ -7,9 +7,11 @@
 //! | [`histogram`] | the stored form of a distribution | |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
 //! | [`render`] | three looks at one bill | `bill`, `record` |
+//! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats` |
 
 pub mod bill;
 pub mod histogram;
 pub mod record;
 pub mod render;
+pub mod selftest;
 pub mod stats;

@@ -193,7 +193,7 @@ pub struct Library {
 }
 
 /// What disturbed the run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Noise {
     /// Load average of a minute, at the start.
     pub load_start: f64,

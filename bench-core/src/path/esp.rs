@@ -74,6 +74,17 @@ impl<C: Cipher> Sealer<C> {
         }
     }
 
+    /// The last sequence number that was used.
+    pub(super) fn last_sequence(&self) -> u64 {
+        self.sa.last_sequence()
+    }
+
+    /// Goes on behind this sequence number, which is the last one that was used.
+    #[inline(always)]
+    pub(super) fn go_on_after(&mut self, sequence: u64) {
+        self.sa.sent(sequence);
+    }
+
     /// Encapsulates and seals what the burst still carries.
     pub fn seal(&mut self, burst: &mut [Frame<'_>]) {
         for chunk in burst.chunks_mut(CHUNK) {

@@ -21,6 +21,7 @@ pub mod received;
 pub mod records;
 mod sealed;
 pub mod session;
+pub mod slowed;
 pub mod sstp;
 pub mod stream;
 pub mod too_big;
@@ -80,6 +81,8 @@ pub struct Setup {
     pub flows: FlowRoom,
     /// The SA of a tunnel, where it is not to be made from the seed.
     pub sa: Option<Arc<GivenSa>>,
+    /// Serial steps for every [`slowed::PER_PACKETS`] packets, of [`slowed`] alone.
+    pub serial_steps: u32,
 }
 
 /// A security association that others agreed on.
@@ -118,6 +121,7 @@ impl Default for Setup {
             burst: 32,
             flows: FLOWS_MAX.into(),
             sa: None,
+            serial_steps: 0,
         }
     }
 }

@@ -27,7 +27,7 @@ const SECTIONS: [(&str, &str, &[WorkloadKind]); 4] = [
 /// Draws a record as one self-contained HTML file.
 pub fn html(record: &Record) -> Result<String, RecordError> {
     let bill = Bill::new(record)?;
-    let origin = bill::provenance_line(record);
+    let origin = bill::provenance_line(&record.provenance);
     let figures: Vec<Figure> = [
         figures::by_size(&bill),
         figures::by_library(&bill),

@@ -233,7 +233,12 @@ impl Page {
     fn head(&mut self, bill: &Bill<'_>) {
         let title = self.paint.strong("tunneltax · the bill of one tunnel");
         self.line(&title);
-        for line in wrap(&bill::provenance_line(bill.record), self.width, "", "") {
+        for line in wrap(
+            &bill::provenance_line(&bill.record.provenance),
+            self.width,
+            "",
+            "",
+        ) {
             let quiet = self.paint.quiet(&line);
             self.line(&quiet);
         }

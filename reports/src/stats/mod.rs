@@ -1,7 +1,9 @@
 //! Figures with their uncertainty.
 
+pub mod binomial;
+pub mod coverage;
 mod estimate;
 mod samples;
 
-pub use estimate::{CONFIDENCE, Estimate, smallest_difference};
+pub use estimate::{CONFIDENCE, Estimate, p_of_zero, smallest_difference, smallest_told};
 pub use samples::{median, stretch_mean};

@@ -1,0 +1,283 @@
+//! `selftest`: proves the measuring on this host, now.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use tunneltax_core::anchor::Anchor;
+use tunneltax_core::capture::Chunk;
+use tunneltax_core::clock::Clock;
+use tunneltax_core::net::routes::Routes;
+use tunneltax_core::path::{Setup, slowed};
+use tunneltax_core::synth::Mix;
+use tunneltax_core::workload::{Shape, Workload};
+use tunneltax_reports::bill::provenance_line;
+use tunneltax_reports::render;
+use tunneltax_reports::selftest::{SCHEMA, Selftest, Subject, Verdict, judge, sentence, tables};
+use tunneltax_reports::stats::Estimate;
+
+use super::run::stop_on_interrupt;
+use crate::cli::SelftestArguments;
+use crate::disturbance::Disturbance;
+use crate::failure::{Failure, NOISY};
+use crate::generated::Generated;
+use crate::selftest::{Bench, INSTANCES};
+use crate::{host, output, outset, progress};
+
+/// Packet sizes, and the slow-down that is to be told at each, percent.
+const SUBJECTS: [(u16, f64); 2] = [(1440, 0.5), (64, 1.0)];
+/// A comparison, seconds; it may take less than twice as long on a host that slows down.
+const COMPARISON_SECONDS: f64 = 5.5;
+/// The run that says how large a slow-down is, seconds.
+const LONG_RUN_SECONDS: f64 = 12.0;
+/// The run that finds how many steps make it, seconds.
+const PILOT_SECONDS: f64 = 3.0;
+/// Steps that it begins with, and how often it takes four times as many when nothing is seen.
+const PILOT_STEPS: u32 = 128;
+const PILOTS: u32 = 3;
+/// A long run that is further from what was asked is made once more, with other steps.
+const OFF: f64 = 0.15;
+
+/// Measures, judges, stores, prints.
+pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
+    let stop = stop_on_interrupt()?;
+    output::prepare(&arguments.out)?;
+    let pinned = host::pin();
+    let disturbance = Disturbance::now();
+    let start = Instant::now();
+    let clock = Clock::measure();
+    let mut test = Test {
+        selftest: Selftest {
+            schema: SCHEMA.to_owned(),
+            state: "running".to_owned(),
+            provenance: outset::provenance(&clock, arguments.seed, false, pinned),
+            subjects: Vec::new(),
+        },
+        setup: Setup {
+            seed: arguments.seed,
+            routes: Arc::new(Routes::seeded(arguments.seed)),
+            ..Setup::default()
+        },
+        clock,
+        stop: &stop,
+        rng: ChaCha8Rng::seed_from_u64(arguments.seed),
+        anchors: Vec::new(),
+    };
+    let chunks = chunks(arguments.seed)?;
+    let workloads: Vec<Workload<'_>> = chunks
+        .iter()
+        .map(|chunk| Workload::new(chunk.packets().collect()))
+        .collect();
+    let enough = f64::from(arguments.seconds);
+    let noisy = test.find_steps(&workloads)?;
+    if noisy.is_none() && !test.stopped() {
+        test.compare(&workloads, &start, enough, arguments)?;
+    }
+    let selftest = &mut test.selftest;
+    selftest.provenance.seconds = start.elapsed().as_secs_f64();
+    selftest.provenance.noise = disturbance.until_now(&test.anchors);
+    let interrupted = stop.load(Ordering::Relaxed);
+    let state = if interrupted {
+        "interrupted"
+    } else {
+        "complete"
+    };
+    state.clone_into(&mut selftest.state);
+    conclude(selftest, noisy, arguments)
+}
+
+/// The packets of every subject.
+fn chunks(seed: u64) -> Result<Vec<Chunk>, Failure> {
+    let of = |(bytes, _)| Generated::plain(Mix::Size(bytes)).chunk(seed, true);
+    SUBJECTS.into_iter().map(of).collect()
+}
+
+/// A selftest under way.
+struct Test<'a> {
+    selftest: Selftest,
+    setup: Setup,
+    clock: Clock,
+    stop: &'a AtomicBool,
+    rng: ChaCha8Rng,
+    anchors: Vec<Anchor>,
+}
+
+impl Test<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn bench<'b>(&'b self, workload: &'b Workload<'b>) -> Bench<'b> {
+        Bench {
+            workload,
+            shape: Shape::hot(workload.longest(), self.setup.burst, host::caches()),
+            setup: &self.setup,
+            clock: &self.clock,
+            stop: self.stop,
+        }
+    }
+
+    /// Finds for every subject how many steps make its slow-down, and how large it then is.
+    /// Returns why nothing could be seen, where the host is too noisy for that.
+    fn find_steps(&mut self, workloads: &[Workload<'_>]) -> Result<Option<String>, Failure> {
+        for (workload, (bytes, asked_percent)) in workloads.iter().zip(SUBJECTS) {
+            let mut rng = self.rng.clone();
+            let bench = self.bench(workload);
+            let mut steps = PILOT_STEPS;
+            let mut found = None;
+            for _ in 0..PILOTS {
+                let rounds = bench.rounds_for(PILOT_SECONDS, &mut rng)?;
+                let Some(seen) = bench.compare(steps, rounds, &mut rng)? else {
+                    return Ok(None);
+                };
+                let percent = Estimate::from_instances(seen.comparison.slowed_percent);
+                if let Some(percent) = percent.filter(|p| p.low.is_some_and(|low| low > 0.0)) {
+                    found = Some(percent.mean / f64::from(steps));
+                    break;
+                }
+                steps *= 4;
+            }
+            let Some(mut per_step) = found else {
+                return Ok(Some(format!(
+                    "{steps} serial steps for {} packets of {bytes} bytes cannot be told from none here and now; \
+                     stop what else runs and try again",
+                    slowed::PER_PACKETS
+                )));
+            };
+            let rounds = bench.rounds_for(LONG_RUN_SECONDS, &mut rng)?;
+            let mut subject = None;
+            for _ in 0..2 {
+                steps = (asked_percent / per_step).round().max(1.0) as u32;
+                let Some(seen) = bench.compare(steps, rounds, &mut rng)? else {
+                    return Ok(None);
+                };
+                let estimate = |values| {
+                    Estimate::from_instances(values).ok_or_else(|| {
+                        Failure::Failed("a long run has no instance; run it again".to_owned())
+                    })
+                };
+                let long_run_percent = estimate(seen.comparison.slowed_percent)?;
+                let is_off = (long_run_percent.mean / asked_percent - 1.0).abs() > OFF;
+                per_step = long_run_percent.mean.max(asked_percent / 4.0) / f64::from(steps);
+                subject = Some(Subject {
+                    case: slowed::OF.to_owned(),
+                    inner_bytes: bytes.into(),
+                    burst: bench.shape.burst as u32,
+                    instances: INSTANCES,
+                    asked_percent,
+                    steps,
+                    steps_per_packets: slowed::PER_PACKETS as u32,
+                    steps_alone_ns: slowed::alone_ns(steps, bench.clock),
+                    long_run_percent,
+                    long_run_ns: estimate(seen.slowed_ns)?,
+                    comparisons: Vec::new(),
+                });
+                if !is_off {
+                    break;
+                }
+            }
+            self.rng = rng;
+            self.selftest.subjects.extend(subject);
+        }
+        Ok(None)
+    }
+
+    /// Compares in turns, a size after the other, until the time is up.
+    fn compare(
+        &mut self,
+        workloads: &[Workload<'_>],
+        start: &Instant,
+        seconds: f64,
+        arguments: &SelftestArguments,
+    ) -> Result<(), Failure> {
+        let left = seconds - start.elapsed().as_secs_f64();
+        let turns = (left / (COMPARISON_SECONDS * workloads.len() as f64))
+            .floor()
+            .max(1.0) as usize;
+        let mut rng = self.rng.clone();
+        let mut rounds = Vec::new();
+        for workload in workloads {
+            rounds.push(
+                self.bench(workload)
+                    .rounds_for(COMPARISON_SECONDS, &mut rng)?,
+            );
+        }
+        let bar = progress::bar(turns * workloads.len(), arguments.quiet || arguments.json);
+        for _ in 0..turns {
+            for (at, workload) in workloads.iter().enumerate() {
+                let Some(steps) = self.selftest.subjects.get(at).map(|s| s.steps) else {
+                    continue;
+                };
+                let Some(seen) = self.bench(workload).compare(steps, rounds[at], &mut rng)? else {
+                    return Ok(());
+                };
+                self.anchors.extend(&seen.anchors);
+                self.selftest.subjects[at].comparisons.push(seen.comparison);
+                bar.inc(1);
+            }
+            if start.elapsed().as_secs_f64() > seconds {
+                break;
+            }
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// Stores, prints, and says how it ended.
+fn conclude(
+    selftest: &Selftest,
+    noisy: Option<String>,
+    arguments: &SelftestArguments,
+) -> Result<ExitCode, Failure> {
+    let out = arguments.out.display();
+    let json = serde_json::to_string_pretty(selftest)
+        .map(|text| text + "\n")
+        .map_err(|why| {
+            Failure::Failed(format!(
+                "the selftest cannot be stored: {why}; run it again"
+            ))
+        })?;
+    output::replace(&arguments.out, "selftest.json", &json)?;
+    let judged = judge(selftest);
+    if arguments.json {
+        output::print(&json)?;
+    } else if !arguments.quiet {
+        let style = output::style();
+        let drawn = tables(selftest, &judged);
+        let drawn: String = drawn
+            .iter()
+            .map(|t| render::table(t, &style) + "\n")
+            .collect();
+        output::print(&format!(
+            "{}\n\n{drawn}Record: {out}/selftest.json\n",
+            provenance_line(&selftest.provenance)
+        ))?;
+    }
+    if let Some(why) = noisy {
+        output::say(&why);
+        return Ok(ExitCode::from(NOISY));
+    }
+    if selftest.state == "interrupted" {
+        return Err(Failure::Failed(format!(
+            "interrupted; what was compared is kept in {out}/selftest.json; run it again for a verdict"
+        )));
+    }
+    let said = sentence(selftest, &judged);
+    match judged.iter().map(|j| j.verdict).max() {
+        Some(Verdict::Holds) => {
+            if !arguments.json && !arguments.quiet {
+                output::print(&format!("{said}\n"))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Verdict::Noisy) => {
+            output::say(&said);
+            Ok(ExitCode::from(NOISY))
+        }
+        _ => Err(Failure::Failed(said)),
+    }
+}

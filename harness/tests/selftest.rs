@@ -1,0 +1,51 @@
+//! `selftest` from outside: what it refuses, and what it leaves when it is interrupted. That it
+//! holds on a host is what the verb itself says.
+
+mod program;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use program::{folder, json, program, text, tunneltax};
+
+/// The comparison that it is in, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[test]
+fn too_little_time_is_refused_in_a_sentence() {
+    let output = tunneltax(["selftest", "--seconds", "5"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("--seconds") && said.contains("60..=86400"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+#[test]
+fn an_interrupted_selftest_keeps_what_it_has_and_says_so() {
+    let out = folder();
+    let mut command = program();
+    command.arg("selftest").arg("--out").arg(out.path());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    std::thread::sleep(Duration::from_secs(2));
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.expect("kill").success());
+    let asked = Instant::now();
+    while child.try_wait().expect("its state").is_none() {
+        assert!(asked.elapsed() < PATIENCE, "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let output = child.wait_with_output().expect("its output");
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("interrupted"), "{said}");
+    let stored = json(&out.path().join("selftest.json"));
+    assert_eq!(stored["schema"], "tunneltax-selftest/1");
+    assert_eq!(stored["state"], "interrupted");
+    assert_eq!(stored["provenance"]["command"][1], "selftest");
+}
