@@ -36,6 +36,12 @@ impl Latency {
         let _ = self.0.add(&other.0);
     }
 
+    /// Values with the packets that had them, ascending.
+    pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let recorded = self.0.iter_recorded();
+        recorded.map(|at| (at.value_iterated_to(), at.count_at_value()))
+    }
+
     /// Packets recorded.
     pub fn packets(&self) -> u64 {
         self.0.len()

@@ -1,12 +1,16 @@
 //! What all instances and chunks gave for one lane of a group: a case, or a twin of one.
 
+use std::collections::BTreeMap;
+
 use tunneltax_core::latency::Latency;
 use tunneltax_core::path::Case;
 use tunneltax_core::proof::Proof;
 use tunneltax_core::replay::Samples;
 use tunneltax_core::workload::Workload;
+use tunneltax_reports::bill::PERCENTILES;
 use tunneltax_reports::histogram;
-use tunneltax_reports::record::{Figures, NullGate, Paired, Row, Stamped, Work};
+use tunneltax_reports::record::{Figures, NullGate, Paired, Quantile, Row, Stamped, Work};
+use tunneltax_reports::stats::quantile::quantile;
 use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
 
 use crate::payer_sum::charged_ns;
@@ -40,6 +44,8 @@ pub struct InstanceSum {
     values: Values,
     /// By way and label, of all chunks ([`charged_ns`]).
     charged_ns: Vec<Vec<f64>>,
+    /// Single packets by service time, ns, send and receive.
+    stamped: [BTreeMap<u64, u64>; 2],
 }
 
 /// The values of one instance, ns a packet.
@@ -136,6 +142,7 @@ impl LaneSum {
         }
         self.instances[at].add(values, timed.len() as f64);
         self.instances[at].charge(charged_ns(samples, timed));
+        self.instances[at].stamp([&samples.send_latency, &samples.receive_latency]);
         self.send_latency.merge(&samples.send_latency);
         self.receive_latency.merge(&samples.receive_latency);
         for (half, share) in [samples.send_clock_share, samples.receive_clock_share]
@@ -210,6 +217,24 @@ impl LaneSum {
             packets: latency.packets(),
             mean_ns: latency.histogram().mean(),
             stamping_ns: self.estimate(|v| v.stamping[half])?,
+            quantiles: PERCENTILES
+                .iter()
+                .filter_map(|(quantile, _)| self.quantile(half, *quantile))
+                .collect(),
+        })
+    }
+
+    /// A quantile over the instances; `None` where one of them does not bear it.
+    fn quantile(&self, half: usize, at: f64) -> Option<Quantile> {
+        let of = |instance: &InstanceSum| quantile(&instance.stamped[half], at);
+        let ns: Option<Vec<f64>> = self
+            .instances
+            .iter()
+            .map(|instance| of(instance).map(|ns| ns as f64))
+            .collect();
+        Some(Quantile {
+            quantile: at,
+            ns: Estimate::from_instances(ns?)?,
         })
     }
 
@@ -277,6 +302,14 @@ impl InstanceSum {
         for (sums, more) in self.charged_ns.iter_mut().zip(more_ns) {
             for (sum, more) in sums.iter_mut().zip(more) {
                 *sum += more;
+            }
+        }
+    }
+
+    fn stamp(&mut self, latencies: [&Latency; 2]) {
+        for (stamped, latency) in self.stamped.iter_mut().zip(latencies) {
+            for (ns, packets) in latency.counts() {
+                *stamped.entry(ns).or_default() += packets;
             }
         }
     }

@@ -113,6 +113,16 @@ fn every_planned_group_has_a_result_for_every_case() {
             assert_eq!(row["passed"], true, "{}: {}", row["case"], row["message"]);
             let work = &row["figures"]["work"];
             assert_eq!(work["packets"], work["verified"], "nothing here is dropped");
+            for half in ["send_stamped", "receive_stamped"] {
+                let quantiles = array(&row["figures"][half], "quantiles");
+                assert_eq!(quantiles.first().map(|q| &q["quantile"]), Some(&0.5.into()));
+                for quantile in quantiles {
+                    let instances = array(&quantile["ns"], "instances");
+                    assert_eq!(Some(instances.len() as u64), group["instances"].as_u64());
+                }
+                let means = quantiles.iter().map(|q| q["ns"]["mean"].as_f64());
+                assert!(means.is_sorted(), "{quantiles:?}");
+            }
         }
         assert_eq!(array(group, "null_gate").len(), 2);
     }

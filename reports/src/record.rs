@@ -390,6 +390,19 @@ pub struct Stamped {
     /// What stamping added to a packet: stamped minus burst total of the same rounds, ns; the
     /// median reading of every instance.
     pub stamping_ns: Estimate,
+    /// Quantiles over the instances, those that every instance has packets enough for. Records of
+    /// before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub quantiles: Vec<Quantile>,
+}
+
+/// A quantile of single packets.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Quantile {
+    /// Part of the packets that are no slower.
+    pub quantile: f64,
+    /// Mean and interval over the instances' own, ns.
+    pub ns: Estimate,
 }
 
 /// What one walk over the workload did, exactly.

@@ -136,7 +136,7 @@ fn drawn() {
         for table in tables(&selftest, &judged) {
             text += &render::table(&table, &style);
         }
-        text += &format!("\n{}\n", sentence(&selftest, &judged));
+        text += &["\n", &sentence(&selftest, &judged), "\n"].concat();
     }
     insta::assert_snapshot!(text);
 }

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::tables::layout;
 use super::{
-    Cell, GroupBill, Latency, Line, Measured, PERCENTILES, RowKind, Table, TableRow as Row, bytes,
-    count, three,
+    Cell, GroupBill, Latency, Line, Measured, PERCENTILES, Percentile, RowKind, Table,
+    TableRow as Row, bytes, count, three,
 };
 use crate::record::{Record, WorkloadKind};
 
@@ -204,7 +204,7 @@ pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
     }
     (!rows.is_empty()).then(|| Table {
         title: format!("Single packets, {}, {}", group.title(), group.temperature()),
-        note: "service time, ns, the stamp included; mean of the stamps (stamped) = burst totals (bursts) + what a packet alone takes beyond its part of a burst, stamp and stalls included (beyond); stamping is the median of that".to_owned(),
+        note: "service time, ns, the stamp included; percentiles are means over instances, ± half of the interval and a step of the clock (without ±: of all packets together), and blank with fewer than 10 packets beyond them; mean of the stamps (stamped) = burst totals (bursts) + what a packet alone takes beyond its part of a burst, stamp and stalls included (beyond); stamping is the median of that".to_owned(),
         head,
         rows,
     })
@@ -217,9 +217,13 @@ fn latency_cells(latency: &Latency, smallest_ns: Option<f64>) -> Vec<Cell> {
         (None, _) => Cell::Blank,
     };
     let mut cells: Vec<Cell> = latency
-        .percentiles_ns()
+        .percentiles_ns
         .iter()
-        .map(|ns| Cell::Number(count(*ns)))
+        .map(|percentile| match percentile {
+            Some(Percentile::OverInstances(ns, half)) => Cell::Estimate(*ns, *half),
+            Some(Percentile::OfAll(ns)) => Cell::Number(count(*ns)),
+            None => Cell::Blank,
+        })
         .collect();
     cells.push(Cell::Number(count(latency.histogram.max())));
     cells.push(Cell::Estimate(latency.stamped_ns, None));

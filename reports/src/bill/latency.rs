@@ -6,6 +6,7 @@ use super::difference::{half, mean};
 use crate::histogram;
 use crate::record::{RecordError, Stamped};
 use crate::stats::Estimate;
+use crate::stats::quantile::bears;
 
 /// The percentiles shown, with their names; behind them comes the largest value.
 pub const PERCENTILES: [(f64, &str); 4] =
@@ -23,6 +24,17 @@ pub struct Latency {
     pub stamping_ns: Option<(f64, Option<f64>)>,
     /// What burst totals say of the same packets, ns.
     pub burst_ns: f64,
+    /// Those of [`PERCENTILES`] that the packets bear, ns.
+    pub percentiles_ns: [Option<Percentile>; PERCENTILES.len()],
+}
+
+/// A percentile, ns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Percentile {
+    /// Mean over the instances, and half of its interval, widened by a step of the clock.
+    OverInstances(f64, Option<f64>),
+    /// Of the packets of all instances together, which alone have too few for it.
+    OfAll(u64),
 }
 
 impl Latency {
@@ -32,6 +44,7 @@ impl Latency {
         case: &str,
         stamped: &Stamped,
         burst: &Estimate,
+        clock_step_ns: f64,
     ) -> Result<Option<Self>, RecordError> {
         if stamped.packets == 0 && stamped.histogram_ns.is_empty() {
             return Ok(None);
@@ -42,17 +55,26 @@ impl Latency {
                 case: case.to_owned(),
                 message: error.to_string(),
             })?;
+        let percentile = |at: f64| {
+            let over_instances = stamped
+                .quantiles
+                .iter()
+                .find(|of| (of.quantile - at).abs() < f64::EPSILON)
+                .and_then(|of| {
+                    let half = half(&of.ns).map(|half| half + clock_step_ns);
+                    Some(Percentile::OverInstances(mean(&of.ns)?, half))
+                });
+            let of_all = || Percentile::OfAll(histogram.value_at_quantile(at));
+            over_instances.or_else(|| bears(histogram.len(), at).then(of_all))
+        };
+        let percentiles_ns = PERCENTILES.map(|(at, _)| percentile(at));
         Ok((!histogram.is_empty()).then(|| Self {
+            percentiles_ns,
             histogram,
             stamped_ns: stamped.mean_ns,
             stamping_ns: mean(&stamped.stamping_ns).map(|mean| (mean, half(&stamped.stamping_ns))),
             burst_ns: burst.mean,
         }))
-    }
-
-    /// [`PERCENTILES`], ns.
-    pub fn percentiles_ns(&self) -> [u64; PERCENTILES.len()] {
-        PERCENTILES.map(|(quantile, _)| self.histogram.value_at_quantile(quantile))
     }
 
     /// What a stamped packet, alone in its burst, takes beyond its part of a burst total, ns:

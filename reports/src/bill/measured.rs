@@ -66,7 +66,8 @@ impl<'r> Measured<'r> {
         });
         let ratio =
             against(ground).and_then(|pair| Some((mean(&pair.sum_ratio)?, half(&pair.sum_ratio))));
-        let latency = |stamped, burst| Latency::new(&group.workload, id, stamped, burst);
+        let latency =
+            |stamped, burst| Latency::new(&group.workload, id, stamped, burst, clock.step_ns);
         Ok(Self {
             figures,
             step,

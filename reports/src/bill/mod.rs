@@ -28,7 +28,7 @@ pub use difference::{Difference, half, mean, smallest_ns};
 pub use fastest::fastest;
 pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
-pub use latency::{Latency, PERCENTILES};
+pub use latency::{Latency, PERCENTILES, Percentile};
 pub use measured::{Measured, Rate, Step};
 pub use origin::provenance;
 pub use payers::{PAYERS, Paying, most_paying, payers};

@@ -35,7 +35,7 @@ fn table(subject: &Subject, judged: &Judged) -> Table {
 fn note(subject: &Subject, judged: &Judged) -> String {
     let percent = interval(&subject.long_run_percent);
     let alone = estimate(subject.steps_alone_ns, None, Room::Tight);
-    let mut note = format!(
+    let comparisons = format!(
         "{} comparisons of {} fresh instances, {} s each at most; slowed down by {percent} % \
          ({} ns a packet; its steps alone take {alone} ns)",
         subject.comparisons.len(),
@@ -43,21 +43,22 @@ fn note(subject: &Subject, judged: &Judged) -> String {
         three(judged.seconds_max),
         interval(&subject.long_run_ns),
     );
-    if let Some(least) = judged.smallest_percent {
-        note += &format!(
-            "; here a comparison tells {} % with {} % power at {} % false alarms",
+    let least = judged.smallest_percent.map(|least| {
+        format!(
+            "here a comparison tells {} % with {} % power at {} % false alarms",
             three(least),
             100.0 * POWER_BY_DESIGN,
             100.0 * ALARMS_BY_DESIGN,
-        );
-    }
-    if let Some(covered) = judged.covered {
-        note += &format!(
-            "; in a simulation on these twins {} % of the 95 % intervals hold the mean",
+        )
+    });
+    let covered = judged.covered.map(|covered| {
+        format!(
+            "in a simulation on these twins {} % of the 95 % intervals hold the mean",
             three(100.0 * covered)
-        );
-    }
-    note
+        )
+    });
+    let parts = [Some(comparisons), least, covered];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 fn interval(of: &Estimate) -> String {

@@ -3,6 +3,7 @@
 pub mod binomial;
 pub mod coverage;
 mod estimate;
+pub mod quantile;
 mod samples;
 
 pub use estimate::{CONFIDENCE, Estimate, p_of_zero, smallest_difference, smallest_told};
