@@ -17,6 +17,33 @@ use crate::select::{cases_of, over_underlay, select_cases, select_chains};
 /// Sizes of a plain run: IP total lengths, and simple IMIX.
 pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
 
+/// What a cost model is fitted to, beside the sizes of the run: texts of ESP that end on a block,
+/// and texts that do not; and mixes that it is held against.
+const MODEL_SIZES: [&str; 22] = [
+    "46",
+    "62",
+    "94",
+    "126",
+    "158",
+    "206",
+    "270",
+    "334",
+    "462",
+    "590",
+    "782",
+    "974",
+    "1166",
+    "1358",
+    "1454",
+    "50",
+    "98",
+    "210",
+    "530",
+    "914",
+    "imix",
+    "ipsec-imix",
+];
+
 /// What a run measures, and how.
 pub struct Choice {
     /// Cases.
@@ -47,7 +74,7 @@ impl Choice {
                     options.selection.underlay,
                 )?,
                 waterfalls,
-                mixes: sizes(&options, &DEFAULT_SIZES)?,
+                mixes: with_model_sizes(sizes(&options, &DEFAULT_SIZES)?, &options),
                 sources: captures::sources(&files)?,
                 options,
                 scenario: None,
@@ -97,7 +124,7 @@ impl Choice {
         }
         Ok(Self {
             cases,
-            mixes,
+            mixes: with_model_sizes(mixes, &options),
             sources,
             options,
             scenario: Some(scenario),
@@ -233,6 +260,21 @@ fn sizes(options: &RunOptions, default: &[&str]) -> Result<Vec<Mix>, Failure> {
     let mixes = mixes?;
     enter("--size", &mixes, options.selection.mtu)?;
     Ok(mixes)
+}
+
+/// These, and those that a cost model needs, where one is asked for; longer packets than enter the
+/// gateway are left out.
+fn with_model_sizes(mut mixes: Vec<Mix>, options: &RunOptions) -> Vec<Mix> {
+    let enters = |mix: &Mix| mix.parts().all(|(size, _)| size <= options.selection.mtu);
+    let more = MODEL_SIZES
+        .iter()
+        .filter_map(|size| size.parse::<Mix>().ok());
+    for mix in more.filter(enters).filter(|_| options.cost_model) {
+        if !mixes.contains(&mix) {
+            mixes.push(mix);
+        }
+    }
+    mixes
 }
 
 /// Refuses packets that the near gateway's network could not have sent.

@@ -258,6 +258,10 @@ pub struct RunOptions {
     /// More numbers than one, comma-separated, give a cost curve
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [synth::FLOWS as u32], value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
     pub flows: Vec<u32>,
+    /// Also sizes enough, partial and whole cipher blocks, for a model of what a packet of any
+    /// length costs; it is held against mixes and captures
+    #[arg(long)]
+    pub cost_model: bool,
     /// Networks behind the near gateway, comma-separated: packets of captures from there to elsewhere
     /// are sealed at the near gateway, those from elsewhere to there at the far one; counted in the record
     #[arg(long, value_name = "PREFIX", value_delimiter = ',', value_parser = sides::network)]

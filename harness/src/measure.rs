@@ -100,6 +100,7 @@ pub struct GroupInMaking<'a> {
     payers: PayerSum,
     packets: u64,
     inner_bytes: u64,
+    sizes: BTreeMap<u32, u64>,
     shape: Option<Shape>,
     rounds: usize,
     anchors: Vec<Anchor>,
@@ -147,6 +148,7 @@ impl<'a> GroupInMaking<'a> {
             payers: PayerSum::new(rankings),
             packets: 0,
             inner_bytes: 0,
+            sizes: BTreeMap::new(),
             shape: None,
             rounds: 0,
             anchors: Vec::new(),
@@ -186,6 +188,9 @@ impl<'a> GroupInMaking<'a> {
         self.payers.count(&timed, &self.lanes, outer_mtu);
         self.packets += timed.len() as u64;
         self.inner_bytes += timed.inner_bytes();
+        for packet in timed.iter() {
+            *self.sizes.entry(packet.len() as u32).or_default() += 1;
+        }
         self.shape.get_or_insert(shape);
         self.rounds = self.rounds.max(portion.rounds);
         if !timed.is_empty() {
@@ -367,6 +372,7 @@ impl<'a> GroupInMaking<'a> {
             flows: self.subject.flows,
             packets: self.packets,
             mean_inner_bytes: self.inner_bytes as f64 / self.packets.max(1) as f64,
+            sizes: self.sizes,
             burst: shape.burst as u32,
             packets_per_reading: shape.packets_per_reading as u32,
             instances,

@@ -102,6 +102,7 @@ pub fn case_of_record(case: &Case, beside: &[&Case], mixes: &[Mix]) -> record::C
         added_bytes: sizes
             .map(|bytes| (bytes, case.overhead.added_bytes(bytes as usize) as u32))
             .collect(),
+        text: text(case),
         point: case.point.map(|point| record::Point {
             of: point.of.to_owned(),
             curve: point.curve.to_owned(),
@@ -110,9 +111,43 @@ pub fn case_of_record(case: &Case, beside: &[&Case], mixes: &[Mix]) -> record::C
     }
 }
 
+/// What the case's cipher works on, where it has one.
+pub fn text(case: &Case) -> Option<record::Text> {
+    let overhead = case.overhead;
+    let most = overhead.padded_most;
+    case.algorithm.map(|_| record::Text {
+        front: overhead.sealed_front as u32,
+        trailer: overhead.trailer as u32,
+        alignment: overhead.alignment as u32,
+        padded_most: u32::try_from(most).ok(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The record's arithmetic is the path's.
+    #[test]
+    fn a_text_is_as_long_as_the_path_makes_it() {
+        let mut sealed = 0;
+        for case in tunneltax_core::path::cases() {
+            let Some(text) = text(case) else { continue };
+            sealed += 1;
+            for inner in 20..=1500 {
+                let overhead = case.overhead;
+                let padded = inner + overhead.padding_bytes(inner) + overhead.trailer;
+                let bytes = overhead.sealed_front + padded;
+                assert_eq!(
+                    text.bytes(inner as u32) as usize,
+                    bytes,
+                    "{} {inner}",
+                    case.id
+                );
+            }
+        }
+        assert!(sealed > 50, "{sealed}");
+    }
 
     #[test]
     fn the_command_keeps_its_prefixes_to_itself() {

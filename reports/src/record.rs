@@ -233,9 +233,36 @@ pub struct Case {
     pub step: String,
     /// Bytes added by inner size: the sizes of the bill.
     pub added_bytes: BTreeMap<u32, u32>,
+    /// What its cipher works on, where it has one. Records of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Text>,
     /// Where it stands among cases that differ in one number, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<Point>,
+}
+
+/// The text that a cipher seals of a packet: octets in front of the packet, the packet and a
+/// trailer padded to a multiple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Text {
+    /// In front of the packet.
+    pub front: u32,
+    /// Behind it.
+    pub trailer: u32,
+    /// Packet and trailer are padded to a multiple of this.
+    pub alignment: u32,
+    /// But not beyond this; `null` for no such end.
+    pub padded_most: Option<u32>,
+}
+
+impl Text {
+    /// Octets of the text of a packet.
+    pub fn bytes(&self, inner_bytes: u32) -> u32 {
+        let unpadded = inner_bytes + self.trailer;
+        let padded = unpadded.next_multiple_of(self.alignment.max(1));
+        let most = self.padded_most.unwrap_or(u32::MAX).max(unpadded);
+        self.front + padded.min(most)
+    }
 }
 
 /// A point of a cost curve.
@@ -294,6 +321,9 @@ pub struct Group {
     pub packets: u64,
     /// Mean IP total length of them.
     pub mean_inner_bytes: f64,
+    /// How many there are of each IP total length. Records of before do not say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sizes: BTreeMap<u32, u64>,
     /// Packets handed to the path in one call.
     pub burst: u32,
     /// Packets between two readings of the clock.

@@ -5,6 +5,7 @@
 //! the same tables and repeat the same sentences; none of them judges anything.
 
 mod aside;
+mod cost_model;
 mod curves;
 mod detail;
 mod difference;
@@ -22,6 +23,7 @@ mod waterfall;
 mod words;
 
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
+pub use cost_model::{COST_MODEL, CaseModel, CostModel, Prediction, cost_models};
 pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};

@@ -56,6 +56,7 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
                     (reading(&bill))
                     @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds, &origin)) }
                     (waterfalls(&bill, &origin))
+                    (cost_models(&bill, &origin))
                     (payers(&bill, &origin))
                     (beside(&bill))
                     (provenance(record))
@@ -262,6 +263,27 @@ fn waterfalls(bill: &Bill<'_>, origin: &str) -> Markup {
                             summary { (fall.table.title) }
                             (draw_fall(fall))
                         }
+                    }
+                }
+                (draw_origin(origin))
+            }
+        }
+    }
+}
+
+/// What a packet of any length costs, and how far that is from what was measured.
+fn cost_models(bill: &Bill<'_>, origin: &str) -> Markup {
+    let models = bill::cost_models(bill);
+    markup! {
+        @if !models.is_empty() {
+            section #cost-model {
+                h2 { "Cost model" }
+                p { (bill::COST_MODEL) }
+                @for model in &models {
+                    @if let Some(sentence) = model.sentence() { p { (sentence) } }
+                    @let tables = [Some(model.table()), model.predictions()];
+                    @for table in tables.iter().flatten() {
+                        details { summary { (table.title) } (draw_table(table, &table.title)) }
                     }
                 }
                 (draw_origin(origin))

@@ -44,6 +44,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
     bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
     curves(&mut out, &bill);
+    cost_models(&mut out, &bill);
     waterfalls(&mut out, &bill);
     payers(&mut out, &bill);
     details(&mut out, &bill);
@@ -108,6 +109,23 @@ fn curves(out: &mut String, bill: &Bill<'_>) {
     let _ = write!(out, "\n## Cost curves\n\n{}\n", escape(bill::CURVES));
     for of in &curves {
         titled(out, 3, &of.table);
+    }
+}
+
+fn cost_models(out: &mut String, bill: &Bill<'_>) {
+    let models = bill::cost_models(bill);
+    if models.is_empty() {
+        return;
+    }
+    let _ = write!(out, "\n## Cost model\n\n{}\n", escape(bill::COST_MODEL));
+    for model in &models {
+        if let Some(sentence) = model.sentence() {
+            let _ = write!(out, "\n{}\n", escape(&sentence));
+        }
+        titled(out, 3, &model.table());
+        if let Some(table) = model.predictions() {
+            titled(out, 3, &table);
+        }
     }
 }
 

@@ -36,6 +36,7 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
         flagship(&mut out, &bill, group, style.full);
     }
     curves(&mut out, &bill);
+    cost_models(&mut out, &bill, style.full);
     waterfalls(&mut out, &bill, style.full);
     payers(&mut out, &bill, style.full);
     if style.full {
@@ -124,6 +125,26 @@ fn curves(out: &mut Page, bill: &Bill<'_>) {
     }
     if !curves.is_empty() {
         out.paragraph(bill::CURVES, "", "");
+    }
+}
+
+/// What a packet of any length costs: the coefficients, and how many predictions hold.
+fn cost_models(out: &mut Page, bill: &Bill<'_>, full: bool) {
+    let models = bill::cost_models(bill);
+    for (at, model) in models.iter().enumerate() {
+        if at == 0 || full {
+            out.table(&model.table());
+        }
+        if let Some(table) = model.predictions().filter(|_| full) {
+            out.table(&table);
+        }
+    }
+    let said: Vec<String> = models
+        .iter()
+        .filter_map(bill::CostModel::sentence)
+        .collect();
+    if !said.is_empty() {
+        out.paragraph(&said.join(" "), "", "");
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod binomial;
 pub mod coverage;
 mod estimate;
+pub mod least_squares;
 pub mod quantile;
 mod samples;
 

@@ -217,6 +217,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
         temperature,
         packets: of.packets,
         mean_inner_bytes: of.mean_bytes,
+        sizes: BTreeMap::new(),
         burst: 32,
         packets_per_reading: if temperature == Temperature::Hot {
             32
@@ -393,6 +394,7 @@ fn made() -> Record {
                 step: step.to_owned(),
                 added_bytes: SIZES.map(|size| (size, added(id, size))).into(),
                 point: None,
+                text: None,
             })
             .to_vec(),
         groups,
