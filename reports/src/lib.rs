@@ -6,9 +6,11 @@
 //! | [`stats`] | figures with their uncertainty | |
 //! | [`histogram`] | the stored form of a distribution | |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
-//! | [`render`] | three looks at one bill | `bill`, `record` |
+//! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
+//! | [`render`] | three looks at one bill, two at a comparison | `bill`, `compare`, `record` |
 
 pub mod bill;
+pub mod compare;
 pub mod histogram;
 pub mod record;
 pub mod render;

@@ -51,7 +51,7 @@ pub fn smallest_difference(null: &[f64]) -> Option<f64> {
 }
 
 /// Mean, and the sample's standard deviation where there are two values or more.
-fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
+pub(super) fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
     if values.is_empty() {
         return None;
     }
