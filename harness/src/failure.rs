@@ -8,6 +8,8 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 /// Exit code: done on a capture that ends within a frame.
 pub const CUT_CAPTURE: u8 = 3;
+/// Exit code: done, and something is slower.
+pub const SLOWER: u8 = 4;
 
 /// One sentence, and the exit code that goes with it.
 #[derive(Debug, thiserror::Error)]

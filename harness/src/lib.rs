@@ -25,6 +25,7 @@ mod pcapng_file;
 mod plan;
 mod progress;
 mod received;
+mod records;
 mod sample;
 pub mod scenario;
 mod schedule;
@@ -59,5 +60,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+        Some(Verb::Compare(arguments)) => cmd::compare::compare(&arguments),
+        Some(Verb::Rerun(arguments)) => cmd::rerun::rerun(&arguments),
     }
 }

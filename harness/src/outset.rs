@@ -26,7 +26,7 @@ pub fn begin(
         provenance: Provenance {
             started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
             seconds: 0.0,
-            command: command(std::env::args(), options.show_addresses),
+            command: command(options.typed.iter().cloned(), options.show_addresses),
             seed: options.selection.seed,
             build: host::build(),
             host: host::host(pinned_to),
