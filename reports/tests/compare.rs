@@ -5,11 +5,10 @@ mod common;
 
 use common::Seeded;
 use tunneltax_reports::compare::{
-    ANCHOR_ROW, CompareError, Comparison, Row, Rule, Run, Unit, Verdict, compare,
+    ANCHOR_ROW, CompareError, Comparison, MARGIN_PERCENT, Row, Rule, Run, Unit, Verdict, compare,
 };
 use tunneltax_reports::record::{Figures, Group, Record, Temperature};
 use tunneltax_reports::render::{TerminalStyle, comparison_markdown, comparison_terminal};
-use tunneltax_reports::stats::{Estimate, smallest_difference};
 
 const RING: &str = "esp/aes-256-gcm@ring";
 const FORWARD: &str = "forward";
@@ -275,6 +274,24 @@ fn what_cannot_be_told_says_why() {
     };
     assert_eq!(verdict(&b, &floor(0.5)).0, Verdict::Slower);
     assert_eq!(verdict(&b, &floor(4.0)).0, Verdict::CannotTell);
+    // With several runs there is no floor, and A/A still has its say.
+    let mut seeded = Seeded(25);
+    let mut coarse_day = |by: f64| {
+        let mut run = another_day(&a, &mut seeded, 0.0005, 0.001);
+        slowed(&mut run, "1440", Temperature::Hot, RING, by);
+        let gates = run.groups.iter_mut().flat_map(|group| &mut group.null_gate);
+        gates.for_each(|gate| gate.smallest_percent = 8.0);
+        run
+    };
+    let (before, after) = (
+        [1.0; 3].map(&mut coarse_day),
+        [1.05; 3].map(&mut coarse_day),
+    );
+    let of = held(&before.each_ref(), &after.each_ref(), &Rule::default()).unwrap();
+    let coarse_row = row(&of, "1440 bytes, hot", RING);
+    assert_eq!(coarse_row.verdict, Verdict::CannotTell);
+    assert!(coarse_row.why.as_ref().unwrap().contains("A/A"));
+
     let (found, why) = verdict(&b, &floor(2.5));
     assert_eq!(found, Verdict::CannotTell);
     assert!(why.contains("Holm"), "{why}");
@@ -588,8 +605,8 @@ fn drawn(seeded: &mut Seeded, template: &Record, run: f64, instance: f64) -> Rec
             let twins: Vec<f64> = (0..common::INSTANCES)
                 .map(|_| 100.0 * instance * seeded.spread())
                 .collect();
-            gate.smallest_percent = smallest_difference(&twins).unwrap();
-            gate.difference_percent = Estimate::from_instances(twins).unwrap();
+            gate.difference_percent = common::estimate(twins);
+            gate.smallest_percent = 0.0;
         }
     }
     record
@@ -603,11 +620,12 @@ const SIMULATED: usize = 2000;
 fn template() -> Record {
     let mut template = run_of_one_day();
     template.groups.truncate(1);
+    template.provenance.clock.step_ns = 0.0;
     template
 }
 
 /// How many of so many comparisons have an alarm anywhere, and on the row that was slowed.
-fn alarms(count: usize, runs: usize, by: f64, seed: u64) -> (usize, usize) {
+fn alarms(count: usize, runs: usize, by: f64, margin_percent: f64, seed: u64) -> (usize, usize) {
     let template = template();
     let mut seeded = Seeded(seed);
     let (mut any, mut on_ring) = (0, 0);
@@ -623,9 +641,10 @@ fn alarms(count: usize, runs: usize, by: f64, seed: u64) -> (usize, usize) {
         let (a, b) = (side(1.0), side(by));
         let run = |record| Run { name: "", record };
         let (a, b): (Vec<_>, Vec<_>) = (a.iter().map(run).collect(), b.iter().map(run).collect());
-        // No margin and no smallest difference to hide behind: what is tested is the test.
+        // No A/A, and a floor that is what runs differ by: what is tested is the test.
         let rule = Rule {
-            margin_percent: 1e-9,
+            margin_percent,
+            floor_percent: 100.0 * 1.96 * 2.0_f64.sqrt() * RUN_SPREAD,
             ..Rule::default()
         };
         let of = compare(&a, &b, &rule).unwrap();
@@ -637,14 +656,14 @@ fn alarms(count: usize, runs: usize, by: f64, seed: u64) -> (usize, usize) {
     (any, on_ring)
 }
 
-/// In unchanged code at most 5 of 100 comparisons show any row slower or faster: of 2000, 100 and
+/// Without a margin, in unchanged code at most 5 of 100 comparisons show any row slower or faster: of 2000, 100 and
 /// four standard deviations of the binomial distribution.
 #[test]
 fn unchanged_code_raises_no_more_alarms_than_it_says() {
     let expected = 0.05 * SIMULATED as f64;
     let bound = expected + 4.0 * (expected * 0.95).sqrt();
     for (runs, seed) in [(1, 31), (2, 32), (5, 33)] {
-        let (any, _) = alarms(SIMULATED, runs, 1.0, seed);
+        let (any, _) = alarms(SIMULATED, runs, 1.0, 1e-9, seed);
         assert!(
             any as f64 <= bound,
             "{runs} runs a side: {any} of {SIMULATED}"
@@ -652,12 +671,13 @@ fn unchanged_code_raises_no_more_alarms_than_it_says() {
     }
 }
 
-/// 2 % on one row is found nearly always, by one run a side and by five; and nothing else is.
+/// 2.5 % on one row is found nearly always, by one run a side and by five; of the other rows
+/// some is in at most 5 of 100, which is 10 of 200, and four standard deviations.
 #[test]
 fn a_change_is_found() {
     for (runs, seed) in [(1, 41), (5, 42)] {
-        let (others, ring) = alarms(200, runs, 1.025, seed);
+        let (others, ring) = alarms(200, runs, 1.025, MARGIN_PERCENT, seed);
         assert!(ring >= 180, "{runs} runs a side: {ring} of 200");
-        assert!(others <= 20, "{runs} runs a side: {others} of 200");
+        assert!(others <= 22, "{runs} runs a side: {others} of 200");
     }
 }

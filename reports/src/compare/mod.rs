@@ -8,7 +8,7 @@
 //! turns. So a row is never compared with itself in another run, but its ratio to an anchor of
 //! its own run is. The anchor of an instance is the median, over the rows of its group that both
 //! sides have, of how far each is from its mean over both sides, on a logarithmic scale. A change
-//! in a minority of the rows does not move it. Other anchors were tried on records of unchanged
+//! in a minority of the rows moves it by no more than a part of the spread of the others. Other anchors were tried on records of unchanged
 //! binaries, on a host where other work ran: by the median, rows of two runs differed by 3.2 % in
 //! the middle, by `forward` as the anchor by 7.8 %, and by none at all by 9.4 %; the core's speed
 //! times its width did worse than none. `forward` is a short row with an error of its own, which
