@@ -32,8 +32,8 @@ Files in --out (default target/tunneltax):
 /// What `compare --help` and `rerun --help` say of codes and files.
 const COMPARED: &str = "\
 A row is slower where that is told from nothing at 5 % over all rows together (Holm), is not less
-than the smallest difference by A/A, and is beyond the margin; the same where its whole 95 % interval
-is within the margin. Two runs or more on a side are the unit; of one run a side, instances, and what
+than the smallest difference by A/A, and is not the same; the same where its whole 95 % interval is
+within the margin. Two runs or more on a side are the unit; of one run a side, instances, and what
 two runs may differ by (--floor). Rows are divided by the median of their group, or by --anchor.
 
 Exit codes:

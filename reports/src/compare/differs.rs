@@ -57,7 +57,7 @@ const LOOKS: [(&str, Look); 18] = [
     ("captures", captures),
 ];
 
-/// Everything that differs, in the order of [`LOOKS`].
+/// Everything that differs: the program, the machine, the command, the captures.
 pub fn differs(a: &[&Record], b: &[&Record]) -> Vec<Differs> {
     let values = |runs: &[&Record], look: Look| -> Vec<String> {
         let mut values: Vec<String> = runs.iter().map(|run| look(run)).collect();

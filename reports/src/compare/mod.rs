@@ -8,16 +8,17 @@
 //! turns. So a row is never compared with itself in another run, but its ratio to an anchor of
 //! its own run is. The anchor of an instance is the median, over the rows of its group that both
 //! sides have, of how far each is from its mean over both sides, on a logarithmic scale. A change
-//! in a minority of the rows moves it by no more than a part of the spread of the others. Other anchors were tried on records of unchanged
-//! binaries, on a host where other work ran: by the median, rows of two runs differed by 3.2 % in
-//! the middle, by `forward` as the anchor by 7.8 %, and by none at all by 9.4 %; the core's speed
-//! times its width did worse than none. `forward` is a short row with an error of its own, which
+//! in a minority of the rows moves it by no more than a part of the spread of the others.
+//!
+//! Other anchors were tried on pairs of records of one binary each, on a host where other work ran.
+//! By the median, half of the rows differed by more than 3.2 %; by none 9.4 %, by the core's speed
+//! 8.7 %, by its speed and width 9.8 %, by `forward` 7.8 %. `forward` is a short row whose own error
 //! would be in all others; it is a part of every tunnel, and yet a change in it would show as one
-//! of each tunnel's, the other way round. What the median cannot see is a change that hits most
-//! rows by the same ratio: the few that it spares then look changed the other way. The anchor has
-//! a row of its own, which is compared without an anchor and says so; and `--anchor CASE` takes a
-//! case in its place, such as `forward` where the framing of all tunnels was changed. With two
-//! rows the median says nothing, and the ground case is taken; one row is compared as it is.
+//! of each tunnel, the other way round. What the median cannot see is a change that hits most rows
+//! by the same ratio: the few that it spares then look changed the other way. The anchor has a row
+//! of its own, which is compared without an anchor and says so; and `--anchor CASE` takes a case
+//! in its place, such as `forward` where the framing of all tunnels was changed. With two rows the
+//! median says nothing, and the ground case is taken; one row is compared as it is.
 //!
 //! **The unit.** With two runs or more on a side the run is the unit: Welch's t over the means of
 //! runs. With one run a side nothing in the records says by how much two runs of the same program
@@ -49,6 +50,8 @@ pub const MARGIN_PERCENT: f64 = 1.0;
 /// By how much a row's ratio to its anchor may differ between two processes of one program,
 /// percent, half of the 95 % interval: of 30 processes of a seal against itself, the worst was off
 /// by 0.96 %, and a fresh instance is wrong by up to 1 %. Records of several runs measure it.
+/// Where other work runs, it is too small: of 167 pairs of such records of one binary, not all
+/// independent, 18 had a row that was called slower or faster.
 pub const FLOOR_PERCENT: f64 = 1.0;
 /// Case of the row that the anchor itself has, where it is no case.
 pub const ANCHOR_ROW: &str = "the anchor itself";

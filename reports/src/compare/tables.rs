@@ -19,7 +19,7 @@ pub const LEGEND: [(&str, &str); 5] = [
     (
         "slower",
         "Or faster: told from nothing at 5 % over all rows together (Holm), not less than the smallest \
-         difference by A/A, and beyond the margin.",
+         difference by A/A, and not the same.",
     ),
     ("same", "The whole interval is within the margin."),
     (
