@@ -477,8 +477,8 @@ mod tests {
             one_sentence(&complaint.render().to_string())
         };
         assert_eq!(
-            wrong(&["tunneltax", "reprot"]),
-            "unrecognized subcommand 'reprot'; a similar subcommand exists: 'report'; \
+            wrong(&["tunneltax", "verfy"]),
+            "unrecognized subcommand 'verfy'; a similar subcommand exists: 'verify'; \
              `tunneltax --help` shows verbs and options"
         );
         assert!(wrong(&["tunneltax", "report"]).contains("not provided: <RECORD>; "));
