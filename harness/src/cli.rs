@@ -8,6 +8,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 
 use ipnet::IpNet;
 use tunneltax_core::synth;
+use tunneltax_reports::compare::{FLOOR_PERCENT, MARGIN_PERCENT};
 
 use crate::failure::Failure;
 use crate::inner_sizes::InnerSizes;
@@ -21,6 +22,7 @@ Exit codes:
   1  failed; one sentence on standard error says what and the next step
   2  usage
   3  done, on a capture that ends within a frame
+  4  compared, and something is slower (compare, rerun)
 
 Files in --out (default target/tunneltax):
   record.json   the versioned record, rewritten as cases finish
@@ -34,6 +36,23 @@ Exit codes:
   1  failed: the record contradicts it, or nothing could be measured
   2  usage
   5  this host is too noisy now for the slow-downs that are injected; it says what can be told";
+/// What `compare --help` and `rerun --help` say of codes and files.
+const COMPARED: &str = "\
+A row is slower where that is told from nothing at 5 % over all rows together (Holm), is not less
+than the smallest difference by A/A, and is not the same; the same where its whole 95 % interval is
+within the margin. Two runs or more on a side are the unit; of one run a side, instances, and what
+two runs may differ by (--floor). Rows are divided by the median of their group, or by --anchor.
+
+Exit codes:
+  0  compared, nothing is slower
+  1  failed, or nothing can be compared; one sentence on standard error says what and the next step
+  2  usage
+  3  rerun on a capture that ends within a frame
+  4  compared, and something is slower
+
+Files in --out:
+  comparison.json  tunneltax-comparison/1: rows with case, verdict, percent (mean, low, high), p, why
+  comparison.md    the same for a pull request";
 
 /// Least and most bytes of a packet that enters a gateway.
 pub const MTU: (i64, i64) = (68, 9216);
@@ -89,13 +108,27 @@ impl Cli {
     fn parsed(
         arguments: impl IntoIterator<Item = impl Into<std::ffi::OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
+        let words: Vec<std::ffi::OsString> = arguments.into_iter().map(Into::into).collect();
+        let typed: Vec<String> = words
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
         let mut command = Self::command();
-        let matches = command.try_get_matches_from_mut(arguments)?;
+        let matches = command.try_get_matches_from_mut(words)?;
         let mut cli = Self::from_arg_matches(&matches).map_err(|why| why.format(&mut command))?;
         if let (Some(Verb::Run(run)), Some((_, matches))) = (&mut cli.verb, matches.subcommand()) {
             run.options.selection.given = given(matches);
+            run.options.typed = typed;
+        } else {
+            cli.run.typed = typed;
         }
         Ok(cli)
+    }
+
+    /// Reads a command line that was typed once before, the program's name included.
+    pub fn of_words(words: &[String]) -> Result<Self, String> {
+        let complaint = |wrong: clap::Error| one_sentence(&wrong.render().to_string());
+        Self::parsed(words.iter().cloned()).map_err(complaint)
     }
 }
 
@@ -166,6 +199,12 @@ pub enum Verb {
     /// there is none
     #[command(after_help = SELFTEST)]
     Selftest(SelftestArguments),
+    /// Compare runs: what in B is slower or faster than in A, what is the same, what cannot be told
+    #[command(after_help = COMPARED)]
+    Compare(CompareArguments),
+    /// Run a record's command again, and compare both
+    #[command(after_help = COMPARED)]
+    Rerun(RerunArguments),
 }
 
 /// `run`.
@@ -293,6 +332,9 @@ pub struct RunOptions {
     /// Time for measuring, seconds; the rows are planned into it
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: Option<u32>,
+    /// The whole command, as typed.
+    #[arg(skip)]
+    pub typed: Vec<String>,
 }
 
 /// Format of files of packets.
@@ -391,6 +433,74 @@ pub struct ReportArguments {
     pub quiet: bool,
 }
 
+/// By what rule runs are compared.
+#[derive(Clone, Debug, Args)]
+pub struct RuleOptions {
+    /// What is called the same, either way
+    #[arg(long, value_name = "PERCENT", default_value_t = MARGIN_PERCENT, value_parser = margin)]
+    pub margin: f64,
+    /// What two runs of one program may differ by, where there is one run a side
+    #[arg(long, value_name = "PERCENT", default_value_t = FLOOR_PERCENT, value_parser = floor)]
+    pub floor: f64,
+    /// Case that rows are divided by; the median of their group if left out
+    #[arg(long, value_name = "CASE")]
+    pub anchor: Option<String>,
+}
+
+/// More than nothing, and at most all.
+fn margin(text: &str) -> Result<f64, String> {
+    floor(text).and_then(|percent| {
+        let least = "a margin is more than 0 percent".to_owned();
+        (percent > 0.0).then_some(percent).ok_or(least)
+    })
+}
+
+fn floor(text: &str) -> Result<f64, String> {
+    let percent = text.parse::<f64>().ok();
+    let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
+}
+
+/// `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// A record, the folder of a run, or a folder of those; several with commas between them
+    pub a: PathBuf,
+    /// The same; its rows are judged by those of A
+    pub b: PathBuf,
+    /// The rule.
+    #[command(flatten)]
+    pub rule: RuleOptions,
+    /// Write comparison.md and comparison.json there
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write the comparison to standard output as JSON and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing; the exit code says it
+    #[arg(long)]
+    pub quiet: bool,
+}
+
+/// `rerun`.
+#[derive(Debug, Args)]
+pub struct RerunArguments {
+    /// A record that `run` wrote; relative paths in its command begin in the current directory
+    pub record: PathBuf,
+    /// The rule.
+    #[command(flatten)]
+    pub rule: RuleOptions,
+    /// Where the new record, its reports and the comparison go
+    #[arg(long, value_name = "DIR", default_value = "target/tunneltax/rerun")]
+    pub out: PathBuf,
+    /// Write the comparison to standard output as JSON and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// No progress, no bill, no comparison; the files and the exit code say it all
+    #[arg(long)]
+    pub quiet: bool,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -402,8 +512,8 @@ mod tests {
             one_sentence(&complaint.render().to_string())
         };
         assert_eq!(
-            wrong(&["tunneltax", "reprot"]),
-            "unrecognized subcommand 'reprot'; a similar subcommand exists: 'report'; \
+            wrong(&["tunneltax", "verfy"]),
+            "unrecognized subcommand 'verfy'; a similar subcommand exists: 'verify'; \
              `tunneltax --help` shows verbs and options"
         );
         assert!(wrong(&["tunneltax", "report"]).contains("not provided: <RECORD>; "));

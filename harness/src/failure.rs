@@ -10,6 +10,8 @@ const USAGE: u8 = 2;
 pub const CUT_CAPTURE: u8 = 3;
 /// Exit code: the host is too noisy for a selftest.
 pub const NOISY: u8 = 5;
+/// Exit code: done, and something is slower.
+pub const SLOWER: u8 = 4;
 
 /// One sentence, and the exit code that goes with it.
 #[derive(Debug, thiserror::Error)]

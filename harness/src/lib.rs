@@ -26,6 +26,7 @@ mod pcapng_file;
 mod plan;
 mod progress;
 mod received;
+mod records;
 mod sample;
 pub mod scenario;
 mod schedule;
@@ -62,5 +63,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
         Some(Verb::Selftest(arguments)) => cmd::selftest::selftest(&arguments),
+        Some(Verb::Compare(arguments)) => cmd::compare::compare(&arguments),
+        Some(Verb::Rerun(arguments)) => cmd::rerun::rerun(&arguments),
     }
 }

@@ -26,7 +26,7 @@ pub fn begin(
         provenance: provenance(
             bench.clock,
             options.selection.seed,
-            options.show_addresses,
+            command(options.typed.iter().cloned(), options.show_addresses),
             pinned_to,
         ),
         scenario: None,
@@ -46,13 +46,13 @@ pub fn begin(
 pub fn provenance(
     clock: &Clock,
     seed: u64,
-    show_addresses: bool,
+    command: Vec<String>,
     pinned_to: Option<usize>,
 ) -> Provenance {
     Provenance {
         started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
         seconds: 0.0,
-        command: command(std::env::args(), show_addresses),
+        command,
         seed,
         build: host::build(),
         host: host::host(pinned_to),

@@ -6,10 +6,12 @@
 //! | [`stats`] | figures with their uncertainty | |
 //! | [`histogram`] | the stored form of a distribution | |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
-//! | [`render`] | three looks at one bill | `bill`, `record` |
 //! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats` |
+//! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
+//! | [`render`] | three looks at one bill, two at a comparison | `bill`, `compare`, `record` |
 
 pub mod bill;
+pub mod compare;
 pub mod histogram;
 pub mod record;
 pub mod render;

@@ -95,7 +95,8 @@ pub struct Provenance {
     pub started: String,
     /// Seconds that the measuring took.
     pub seconds: f64,
-    /// The command, as typed, but for the values of `--near` where addresses are not shown.
+    /// The command, as typed, but for the values of `--near` where addresses are not shown. Of a
+    /// `rerun`, that of the run, with another `--out`.
     pub command: Vec<String>,
     /// Seed of keys, routes, order and generated captures.
     pub seed: u64,

@@ -1,8 +1,10 @@
 //! One verb a file.
 
+pub mod compare;
 pub mod list;
 pub mod overhead;
 pub mod report;
+pub mod rerun;
 pub mod run;
 mod run_keys;
 pub mod selftest;

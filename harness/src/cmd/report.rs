@@ -8,23 +8,12 @@ use tunneltax_reports::render;
 
 use crate::cli::ReportArguments;
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, records};
 
 /// Reads the record, writes report.html and report.md, prints the bill.
 pub fn report(arguments: &ReportArguments) -> Result<ExitCode, Failure> {
     let path = &arguments.record;
-    let next = "name the record.json that `tunneltax run` wrote";
-    let bytes = std::fs::read(path).map_err(|why| Failure::file("read", path, why, next))?;
-    let name = path.display().to_string();
-    let text = String::from_utf8(bytes)
-        .map_err(|_| Failure::Failed(format!("{name} is not a record; {next}")))?;
-    let record =
-        Record::from_json(&name, &text).map_err(|why| Failure::Failed(format!("{why}; {next}")))?;
-    if record.groups.iter().all(|group| group.rows.is_empty()) {
-        return Err(Failure::Failed(format!(
-            "{name} holds no measured row; {next}, or run again"
-        )));
-    }
+    let record = records::read(path)?;
     let beside = path
         .parent()
         .filter(|p| !p.as_os_str().is_empty())

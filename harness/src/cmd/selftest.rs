@@ -53,7 +53,12 @@ pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
         selftest: Selftest {
             schema: SCHEMA.to_owned(),
             state: "running".to_owned(),
-            provenance: outset::provenance(&clock, arguments.seed, false, pinned),
+            provenance: outset::provenance(
+                &clock,
+                arguments.seed,
+                std::env::args().collect(),
+                pinned,
+            ),
             subjects: Vec::new(),
         },
         setup: Setup {

@@ -39,10 +39,11 @@ pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
-    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, count, estimate, three,
+    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, list,
+    three,
 };
 
-use crate::record::{Record, RecordError, Temperature, WorkloadKind};
+use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};
 
 /// A record, judged.
 pub struct Bill<'r> {
@@ -60,21 +61,7 @@ impl<'r> Bill<'r> {
         for group in record.groups.iter().filter(|group| !group.rows.is_empty()) {
             groups.push(GroupBill::new(record, group)?);
         }
-        groups.sort_by_key(|bill| {
-            let kind = match bill.group.kind {
-                WorkloadKind::Size => 0,
-                WorkloadKind::Mix => 1,
-                WorkloadKind::Capture => 2,
-                WorkloadKind::Class => 3,
-                WorkloadKind::Received => 4,
-            };
-            (
-                kind,
-                bill.size().unwrap_or(u32::MAX),
-                bill.group.flows,
-                bill.group.temperature,
-            )
-        });
+        groups.sort_by_key(|bill| order(bill.group));
         Ok(Self { record, groups })
     }
 
@@ -109,6 +96,26 @@ impl<'r> Bill<'r> {
         };
         self.groups.iter().max_by_key(rank)
     }
+}
+
+/// Where a group stands among others.
+pub fn order(group: &Group) -> impl Ord + use<> {
+    let kind = match group.kind {
+        WorkloadKind::Size => 0,
+        WorkloadKind::Mix => 1,
+        WorkloadKind::Capture => 2,
+        WorkloadKind::Class => 3,
+        WorkloadKind::Received => 4,
+    };
+    let size = (group.kind == WorkloadKind::Size)
+        .then(|| group.workload.parse::<u32>().ok())
+        .flatten();
+    (
+        kind,
+        size.unwrap_or(u32::MAX),
+        group.flows,
+        group.temperature,
+    )
 }
 
 /// Name of a temperature.

@@ -168,7 +168,7 @@ fn details(out: &mut String, bill: &Bill<'_>) {
     }
 }
 
-fn bullets(out: &mut String, title: &str, items: &[String]) {
+pub(super) fn bullets(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;
     }
@@ -178,14 +178,11 @@ fn bullets(out: &mut String, title: &str, items: &[String]) {
     }
 }
 
-fn titled(out: &mut String, level: usize, table: &Table) {
-    let _ = write!(
-        out,
-        "\n{} {}\n\n{}\n",
-        "#".repeat(level),
-        escape(&table.title),
-        escape(&table.note)
-    );
+pub(super) fn titled(out: &mut String, level: usize, table: &Table) {
+    let _ = write!(out, "\n{} {}\n", "#".repeat(level), escape(&table.title));
+    if !table.note.is_empty() {
+        let _ = write!(out, "\n{}\n", escape(&table.note));
+    }
     out.push_str(&pipes(table));
 }
 
@@ -271,7 +268,7 @@ fn text(cell: &Cell) -> String {
 }
 
 /// Text that shows as it is, wherever it stands.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

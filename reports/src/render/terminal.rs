@@ -225,14 +225,14 @@ fn drop_column(table: &mut Table, name: &str) {
     }
 }
 
-struct Page {
+pub(super) struct Page {
     width: usize,
     paint: Paint,
     text: String,
 }
 
 impl Page {
-    fn new(style: &TerminalStyle) -> Self {
+    pub(super) fn new(style: &TerminalStyle) -> Self {
         Self {
             width: style.width.max(WIDTH_MIN),
             paint: Paint(style.color),
@@ -240,12 +240,12 @@ impl Page {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
-    fn paragraph(&mut self, text: &str, first: &str, rest: &str) {
+    pub(super) fn paragraph(&mut self, text: &str, first: &str, rest: &str) {
         for line in wrap(text, self.width.min(TEXT_WIDTH_MAX), first, rest) {
             self.line(&line);
         }
@@ -297,7 +297,7 @@ impl Page {
         }
     }
 
-    fn table(&mut self, table: &Table) {
+    pub(super) fn table(&mut self, table: &Table) {
         if !table.title.is_empty() {
             self.line("");
             let title = self.paint.strong(&table.title);
@@ -335,7 +335,7 @@ impl Page {
         }
     }
 
-    fn notes(&mut self, title: &str, notes: &[String]) {
+    pub(super) fn notes(&mut self, title: &str, notes: &[String]) {
         if notes.is_empty() {
             return;
         }
@@ -348,10 +348,14 @@ impl Page {
     }
 
     fn legend(&mut self) {
+        self.terms(&legend());
+    }
+
+    /// Terms and what they mean.
+    pub(super) fn terms(&mut self, terms: &[(&str, &str)]) {
         self.line("");
-        let title = self.paint.strong("How to read it");
-        self.line(&title);
-        for (term, meaning) in legend() {
+        self.title("How to read it");
+        for (term, meaning) in terms {
             let first = format!(" {term:<13} ");
             for line in wrap(
                 meaning,
@@ -363,5 +367,16 @@ impl Page {
                 self.line(&quiet);
             }
         }
+    }
+
+    /// A title, without a line in front of it.
+    pub(super) fn title(&mut self, title: &str) {
+        let title = self.paint.strong(title);
+        self.line(&title);
+    }
+
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        self.text
     }
 }

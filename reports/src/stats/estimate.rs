@@ -69,7 +69,7 @@ pub fn p_of_zero(instances: &[f64]) -> Option<f64> {
 }
 
 /// Mean, and the sample's standard deviation where there are two values or more.
-fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
+pub(super) fn mean_and_deviation(values: &[f64]) -> Option<(f64, Option<f64>)> {
     if values.is_empty() {
         return None;
     }
