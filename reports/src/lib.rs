@@ -5,11 +5,13 @@
 //! | [`record`] | the versioned result of a run | `stats` |
 //! | [`stats`] | figures with their uncertainty | |
 //! | [`histogram`] | the stored form of a distribution | |
+//! | [`model`] | queueing in virtual time | |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
 //! | [`render`] | three looks at one bill | `bill`, `record` |
 
 pub mod bill;
 pub mod histogram;
+pub mod model;
 pub mod record;
 pub mod render;
 pub mod stats;
