@@ -30,7 +30,7 @@ pub enum Gateway {
 pub struct Rules {
     /// Most packets in a call.
     pub burst: usize,
-    /// Most packets that wait.
+    /// Most packets that wait; at most half of the frames, or there is no room for new ones.
     pub ring: usize,
     /// A poll that finds nothing and comes so many ticks after the last is a stall.
     pub stall_ticks: u64,
@@ -259,7 +259,11 @@ impl<'w, 'a> Paced<'w, 'a> {
         } = self;
         turns.clear();
         idle_stalls.clear();
-        let ring = if closed { rules.burst } else { rules.ring };
+        let ring = if closed {
+            rules.burst
+        } else {
+            rules.ring.min(frames.len() / 2)
+        };
         let mut pending: u32 = 0;
         let mut begin = resume;
         let origin = clock::now().wrapping_sub(resume);

@@ -123,7 +123,7 @@ pub struct Seen {
     pub latency: Histogram<u64>,
     /// Sum of the latencies, ns.
     pub latency_sum_ns: f64,
-    /// Packets that waited when another came, that one not counted.
+    /// Packets that wait when one has come, itself among them unless it was dropped.
     pub queue: Histogram<u64>,
     /// Packets that found the ring full.
     pub dropped: u64,
@@ -241,12 +241,12 @@ impl<'s> Queue<'s> {
         }
         let position = self.next;
         self.next = (self.next + 1) % self.service.series_ns.len().max(1);
-        self.seen.queue.saturating_record(self.waiting.len() as u64);
         if self.waiting.len() < self.rules.ring {
             self.waiting.push_back((at_ns, position));
         } else {
             self.seen.dropped += 1;
         }
+        self.seen.queue.saturating_record(self.waiting.len() as u64);
     }
 
     /// Works off what still waits; returns what all packets saw.
