@@ -192,12 +192,7 @@ impl<'w, 'a> Paced<'w, 'a> {
         self.at.swap(one, other);
     }
 
-    fn fill(
-        &mut self,
-        frames: std::ops::Range<usize>,
-        first: usize,
-        arrivals: &mut Arrivals<'_>,
-    ) {
+    fn fill(&mut self, frames: std::ops::Range<usize>, first: usize, arrivals: &mut Arrivals<'_>) {
         for (count, slot) in frames.enumerate() {
             let position = first + count;
             self.frames[slot].load(self.workload.packet(position));
@@ -402,8 +397,12 @@ mod tests {
     #[test]
     fn what_finds_the_ring_full_is_dropped_and_the_rest_comes_out_right() {
         let mut all_at_once = || 0;
-        let (turns, due, at, dropped) =
-            trial(Gateway::Near, RULES, 1000, &mut Arrivals::At(&mut all_at_once));
+        let (turns, due, at, dropped) = trial(
+            Gateway::Near,
+            RULES,
+            1000,
+            &mut Arrivals::At(&mut all_at_once),
+        );
         // 300 come to a ring of 64, then 300 - 64 + 64 … none is lost unseen.
         assert_eq!(due.len() as u64 + dropped, 1000);
         assert!(dropped > 600, "{dropped}");

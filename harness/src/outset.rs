@@ -2,13 +2,15 @@
 
 use std::time::SystemTime;
 
+use tunneltax_core::anchor::{self, Anchor};
 use tunneltax_core::clock;
 use tunneltax_core::path::Case;
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA};
+use tunneltax_reports::stats::median;
 
 use crate::cli::RunOptions;
-use crate::host;
+use crate::host::{self, Disturbance};
 use crate::libraries::libraries;
 use crate::measure::Bench;
 
@@ -23,35 +25,12 @@ pub fn begin(
         schema: SCHEMA.to_owned(),
         state: "running".to_owned(),
         carries_addresses: options.show_addresses,
-        provenance: Provenance {
-            started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
-            seconds: 0.0,
-            command: command(std::env::args(), options.show_addresses),
-            seed: options.selection.seed,
-            build: host::build(),
-            host: host::host(pinned_to),
-            clock: record::Clock {
-                name: clock::NAME.to_owned(),
-                hertz: bench.clock.hertz,
-                step_ns: bench.clock.step_ns,
-                reading_ns: bench.clock.reading_ns,
-                fenced_reading_ns: bench.clock.fenced_reading_ns,
-                invariant: bench.clock.invariant,
-            },
-            libraries: libraries(),
-            noise: Noise {
-                load_start: 0.0,
-                load_end: 0.0,
-                steal_percent: None,
-                involuntary_switches: None,
-                anchor_min_ghz: 0.0,
-                anchor_median_ghz: 0.0,
-                anchor_max_ghz: 0.0,
-                anchor_median_width: 0.0,
-                anchor_max_width: 0.0,
-                shared_percent: None,
-            },
-        },
+        provenance: provenance(
+            bench.clock,
+            options.selection.seed,
+            pinned_to,
+            options.show_addresses,
+        ),
         scenario: None,
         captures: Vec::new(),
         cases: bench
@@ -61,6 +40,58 @@ pub fn begin(
             .collect(),
         groups: Vec::new(),
         waterfalls: Vec::new(),
+    }
+}
+
+/// Where figures come from that are about to be measured.
+pub fn provenance(
+    clock: &clock::Clock,
+    seed: u64,
+    pinned_to: Option<usize>,
+    show_addresses: bool,
+) -> Provenance {
+    Provenance {
+        started: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        seconds: 0.0,
+        command: command(std::env::args(), show_addresses),
+        seed,
+        build: host::build(),
+        host: host::host(pinned_to),
+        clock: record::Clock {
+            name: clock::NAME.to_owned(),
+            hertz: clock.hertz,
+            step_ns: clock.step_ns,
+            reading_ns: clock.reading_ns,
+            fenced_reading_ns: clock.fenced_reading_ns,
+            invariant: clock.invariant,
+        },
+        libraries: libraries(),
+        noise: noise(&[], &Disturbance::default(), &Disturbance::default()),
+    }
+}
+
+/// What disturbed a run since `earlier`, with the looks at the core so far.
+pub fn noise(anchors: &[Anchor], earlier: &Disturbance, now: &Disturbance) -> Noise {
+    let speeds: Vec<f64> = anchors.iter().map(|anchor| anchor.ghz).collect();
+    let widths: Vec<f64> = anchors.iter().map(|anchor| anchor.width).collect();
+    let slowest = speeds.iter().copied().reduce(f64::min);
+    let fastest = speeds.iter().copied().reduce(f64::max);
+    let widest = anchor::widest(anchors);
+    let shared = |widest: f64| {
+        let shared = anchors.iter().filter(|anchor| anchor.is_shared(widest));
+        100.0 * shared.count() as f64 / anchors.len().max(1) as f64
+    };
+    Noise {
+        load_start: earlier.load(),
+        load_end: now.load(),
+        steal_percent: now.steal_percent_since(earlier),
+        involuntary_switches: now.switches_since(earlier),
+        anchor_min_ghz: slowest.unwrap_or(0.0),
+        anchor_median_ghz: median(&speeds).unwrap_or(0.0),
+        anchor_max_ghz: fastest.unwrap_or(0.0),
+        anchor_median_width: median(&widths).unwrap_or(0.0),
+        anchor_max_width: widest.unwrap_or(0.0),
+        shared_percent: widest.map(shared),
     }
 }
 

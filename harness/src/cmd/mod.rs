@@ -1,6 +1,7 @@
 //! One verb a file.
 
 pub mod list;
+pub mod load;
 pub mod overhead;
 pub mod report;
 pub mod run;

@@ -8,15 +8,14 @@ use std::time::Instant;
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use tunneltax_core::anchor::{self, Anchor};
+use tunneltax_core::anchor::Anchor;
 use tunneltax_core::capture::Limits;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::Setup;
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::record::{Noise, Record};
-use tunneltax_reports::stats::median;
+use tunneltax_reports::record::Record;
 
 use super::report::{self, Drawn};
 use super::run_keys::run_keys;
@@ -294,30 +293,7 @@ impl Run<'_> {
         let now = Disturbance::now();
         let provenance = &mut self.record.provenance;
         provenance.seconds = self.pace.elapsed();
-        let speeds: Vec<f64> = self.anchors.iter().map(|anchor| anchor.ghz).collect();
-        let widths: Vec<f64> = self.anchors.iter().map(|anchor| anchor.width).collect();
-        let slowest = speeds.iter().copied().reduce(f64::min);
-        let fastest = speeds.iter().copied().reduce(f64::max);
-        let widest = anchor::widest(&self.anchors);
-        let shared = |widest: f64| {
-            let shared = self
-                .anchors
-                .iter()
-                .filter(|anchor| anchor.is_shared(widest));
-            100.0 * shared.count() as f64 / self.anchors.len().max(1) as f64
-        };
-        provenance.noise = Noise {
-            load_start: self.disturbance.load(),
-            load_end: now.load(),
-            steal_percent: now.steal_percent_since(&self.disturbance),
-            involuntary_switches: now.switches_since(&self.disturbance),
-            anchor_min_ghz: slowest.unwrap_or(0.0),
-            anchor_median_ghz: median(&speeds).unwrap_or(0.0),
-            anchor_max_ghz: fastest.unwrap_or(0.0),
-            anchor_median_width: median(&widths).unwrap_or(0.0),
-            anchor_max_width: widest.unwrap_or(0.0),
-            shared_percent: widest.map(shared),
-        };
+        provenance.noise = outset::noise(&self.anchors, &self.disturbance, &now);
         output::replace(&self.options.out, "record.json", &self.record.to_json())
     }
 

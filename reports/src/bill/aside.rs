@@ -8,7 +8,7 @@ use super::{
     Bill, Cell, GroupBill, NAME_CHARS, Room, RowKind, Table, TableRow, clean, count, estimate,
     half, mean,
 };
-use crate::record::{Capture, Record, WorkloadKind};
+use crate::record::{Capture, Provenance, Record, WorkloadKind};
 
 /// Words that the tables use, each with its meaning.
 pub fn legend() -> [(&'static str, &'static str); 9] {
@@ -276,7 +276,11 @@ pub fn null_gates(bill: &Bill<'_>) -> Option<Table> {
 
 /// One line that says where a figure comes from: host, commit, clock and command.
 pub fn provenance_line(record: &Record) -> String {
-    let of = &record.provenance;
+    provenance_of(&record.provenance)
+}
+
+/// The same of any record that has one.
+pub fn provenance_of(of: &Provenance) -> String {
     let commit = of.build.commit.as_deref().map_or_else(
         || "no commit".to_owned(),
         |commit| {
@@ -294,10 +298,10 @@ pub fn provenance_line(record: &Record) -> String {
         clean(&of.host.cpu, 80),
         clean(&of.clock.name, NAME_CHARS),
         estimate(of.clock.step_ns, None, Room::Tight),
-        command(record),
+        command(of),
     )
 }
 
-fn command(record: &Record) -> String {
-    clean(&command_line(&record.provenance.command), 160)
+fn command(of: &Provenance) -> String {
+    clean(&command_line(&of.command), 160)
 }

@@ -21,7 +21,7 @@ mod tables;
 mod waterfall;
 mod words;
 
-pub use aside::{carried, left_out, legend, null_gates, provenance_line};
+pub use aside::{carried, left_out, legend, null_gates, provenance_line, provenance_of};
 pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
@@ -30,7 +30,7 @@ pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use latency::{Latency, PERCENTILES};
 pub use measured::{Measured, Rate, Step};
-pub use origin::provenance;
+pub use origin::{provenance, provenance_list};
 pub use payers::{PAYERS, Paying, most_paying, payers};
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};

@@ -61,7 +61,8 @@ pub fn compare(modelled: &Seen, paced: &Seen, each: &[&Seen], claimed: bool) -> 
         let of = |seen: &Seen| percentile(&seen.latency, quantile);
         (of(modelled), of(paced))
     };
-    let ((modelled_p50_ns, paced_p50_ns), (modelled_p99_ns, paced_p99_ns)) = (both(0.5), both(0.99));
+    let ((modelled_p50_ns, paced_p50_ns), (modelled_p99_ns, paced_p99_ns)) =
+        (both(0.5), both(0.99));
     let paced_p99_spread_ns = spread(0.99);
     let judge = |within: Option<bool>| match within {
         Some(true) => Verdict::Within,

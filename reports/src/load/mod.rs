@@ -4,6 +4,7 @@
 //! the queue model and not off the clock says so (`modelled`).
 
 mod check;
+pub mod tables;
 
 pub use check::{CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, P50_PERCENT, Verdict, compare};
 

@@ -197,7 +197,10 @@ mod tests {
             let last = (0..packets).map(|_| schedule.next_ns()).last().unwrap();
             let mean_ns = last / f64::from(packets);
             // Poisson: 500 ns with a standard error of 500 / √100,000.
-            assert!((mean_ns - 500.0).abs() < 4.0 * 500.0 / 316.0, "{kind:?} {mean_ns}");
+            assert!(
+                (mean_ns - 500.0).abs() < 4.0 * 500.0 / 316.0,
+                "{kind:?} {mean_ns}"
+            );
         }
     }
 

@@ -151,7 +151,8 @@ impl Seen {
     /// A packet is done.
     #[inline]
     pub fn packet(&mut self, latency_ns: f64, wait_ns: f64) {
-        self.latency.saturating_record(latency_ns.max(0.0).round() as u64);
+        self.latency
+            .saturating_record(latency_ns.max(0.0).round() as u64);
         self.latency_sum_ns += latency_ns;
         self.wait_sum_ns += wait_ns;
     }
@@ -270,7 +271,9 @@ impl<'s> Queue<'s> {
     }
 
     fn next_turn_ns(&self) -> Option<f64> {
-        self.waiting.front().map(|(at_ns, _)| at_ns.max(self.free_ns))
+        self.waiting
+            .front()
+            .map(|(at_ns, _)| at_ns.max(self.free_ns))
     }
 
     /// One turn of the loop on what waits.
@@ -422,7 +425,10 @@ mod tests {
             let (count, sum_ns) = queue.stalled();
             let free_s = (queue.free_ns - sum_ns) / 1e9;
             let off = count as f64 / free_s - 1000.0;
-            assert!(off.abs() < 4.0 * (1000.0 / free_s).sqrt(), "{count} in {free_s} s");
+            assert!(
+                off.abs() < 4.0 * (1000.0 / free_s).sqrt(),
+                "{count} in {free_s} s"
+            );
             let mean_ns = sum_ns / count as f64;
             assert!((mean_ns - 30_000.0).abs() < 4.0 * 10_000.0 / (count as f64).sqrt());
             // At a low load a packet meets the rest of a stall in 3 % of the cases.
@@ -437,7 +443,11 @@ mod tests {
 
     /// Mean wait of M/G/1 by Pollaczek and Khinchine: λ E[S²] / 2 (1 − ρ).
     fn wait_ns(rho: f64, service: &Service, times: Kind, packets: u32) -> f64 {
-        let mean_ns: f64 = service.series_ns.iter().map(|ns| f64::from(*ns)).sum::<f64>()
+        let mean_ns: f64 = service
+            .series_ns
+            .iter()
+            .map(|ns| f64::from(*ns))
+            .sum::<f64>()
             / service.series_ns.len() as f64;
         let mut schedule = Schedule::new(times, None, rho * 1e9 / mean_ns, 11);
         let mut queue = Queue::new(EVERY, service, None, 1);
@@ -462,7 +472,10 @@ mod tests {
             let expected = rho * 1000.0 / (2.0 * (1.0 - rho));
             let found = wait_ns(rho, &service, Kind::Poisson, packets);
             let bound = clt_ns(rho, 1000.0, packets);
-            assert!((found - expected).abs() < bound, "{rho}: {found}, {expected} ± {bound}");
+            assert!(
+                (found - expected).abs() < bound,
+                "{rho}: {found}, {expected} ± {bound}"
+            );
             assert!(bound < 0.2 * expected, "{rho}: the bound tells something");
         }
     }
@@ -479,7 +492,10 @@ mod tests {
             let expected = rho * 1000.0 / (1.0 - rho);
             let found = wait_ns(rho, &service, Kind::Poisson, packets);
             let bound = clt_ns(rho, 1000.0, packets);
-            assert!((found - expected).abs() < bound, "{rho}: {found}, {expected} ± {bound}");
+            assert!(
+                (found - expected).abs() < bound,
+                "{rho}: {found}, {expected} ± {bound}"
+            );
         }
     }
 
@@ -498,7 +514,10 @@ mod tests {
     #[test]
     fn memory_does_not_grow_with_the_packets() {
         let service = service(&[1000.0]);
-        let rules = Rules { burst: 32, ring: 1024 };
+        let rules = Rules {
+            burst: 32,
+            ring: 1024,
+        };
         let mut queue = Queue::new(rules, &service, None, 1);
         let mut schedule = Schedule::new(Kind::Poisson, None, 1.5e6, 1);
         let room = queue.room();

@@ -17,11 +17,7 @@ pub struct Bounds {
 /// Halves the interval between a load that `carries` says is carried and one that is not, until it
 /// is `width` of its lower end or less. Begins with the two that are given, and moves them apart
 /// where they are on one side.
-pub fn bisect(
-    (low, high): (f64, f64),
-    width: f64,
-    mut carries: impl FnMut(f64) -> bool,
-) -> Bounds {
+pub fn bisect((low, high): (f64, f64), width: f64, mut carries: impl FnMut(f64) -> bool) -> Bounds {
     let mut upper = None;
     let mut below = (0..=WIDENINGS).map(|halvings| low / f64::from(1 << halvings));
     let lower = below.find(|load| {
@@ -70,7 +66,10 @@ mod tests {
         for limit in [1.0, 3.3, 10.0, 11.0, 70.0, 150.0] {
             let bounds = bisect((10.0, 12.0), 0.01, |load| load <= limit);
             let upper = bounds.upper.unwrap();
-            assert!(bounds.lower <= limit && limit < upper, "{limit}: {bounds:?}");
+            assert!(
+                bounds.lower <= limit && limit < upper,
+                "{limit}: {bounds:?}"
+            );
             assert!(upper - bounds.lower <= 0.01 * bounds.lower, "{bounds:?}");
         }
         let none = bisect((10.0, 12.0), 0.01, |_| false);

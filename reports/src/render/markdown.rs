@@ -54,9 +54,15 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
         titled(&mut out, 2, &table);
     }
     out.push_str("\n## Where it comes from\n");
-    let origin = Table {
+    out.push_str(&pipes(&origin(bill::provenance(record))));
+    Ok(out)
+}
+
+/// A list of names and values as a table.
+pub(super) fn origin(list: Vec<(String, String)>) -> Table {
+    Table {
         head: vec![String::new(), String::new()],
-        rows: bill::provenance(record)
+        rows: list
             .into_iter()
             .map(|(name, value)| bill::TableRow {
                 label: name,
@@ -65,9 +71,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
             })
             .collect(),
         ..Table::default()
-    };
-    out.push_str(&pipes(&origin));
-    Ok(out)
+    }
 }
 
 fn overview(out: &mut String, bill: &Bill<'_>) {
@@ -150,7 +154,7 @@ fn details(out: &mut String, bill: &Bill<'_>) {
     }
 }
 
-fn bullets(out: &mut String, title: &str, items: &[String]) {
+pub(super) fn bullets(out: &mut String, title: &str, items: &[String]) {
     if items.is_empty() {
         return;
     }
@@ -160,7 +164,7 @@ fn bullets(out: &mut String, title: &str, items: &[String]) {
     }
 }
 
-fn titled(out: &mut String, level: usize, table: &Table) {
+pub(super) fn titled(out: &mut String, level: usize, table: &Table) {
     let _ = write!(
         out,
         "\n{} {}\n\n{}\n",
@@ -253,7 +257,7 @@ fn text(cell: &Cell) -> String {
 }
 
 /// Text that shows as it is, wherever it stands.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

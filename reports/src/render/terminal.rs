@@ -204,14 +204,15 @@ fn drop_column(table: &mut Table, name: &str) {
     }
 }
 
-struct Page {
+/// A text in the making.
+pub(super) struct Page {
     width: usize,
     paint: Paint,
     text: String,
 }
 
 impl Page {
-    fn new(style: &TerminalStyle) -> Self {
+    pub(super) fn new(style: &TerminalStyle) -> Self {
         Self {
             width: style.width.max(WIDTH_MIN),
             paint: Paint(style.color),
@@ -219,12 +220,30 @@ impl Page {
         }
     }
 
-    fn line(&mut self, line: &str) {
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    pub(super) fn title(&mut self, title: &str) {
+        let title = self.paint.strong(title);
+        self.line(&title);
+    }
+
+    /// What is read last.
+    pub(super) fn quiet(&mut self, text: &str) {
+        for line in wrap(text, self.width.min(TEXT_WIDTH_MAX), "", "") {
+            let quiet = self.paint.quiet(&line);
+            self.line(&quiet);
+        }
+    }
+
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line.trim_end());
         self.text.push('\n');
     }
 
-    fn paragraph(&mut self, text: &str, first: &str, rest: &str) {
+    pub(super) fn paragraph(&mut self, text: &str, first: &str, rest: &str) {
         for line in wrap(text, self.width.min(TEXT_WIDTH_MAX), first, rest) {
             self.line(&line);
         }
@@ -271,7 +290,7 @@ impl Page {
         }
     }
 
-    fn table(&mut self, table: &Table) {
+    pub(super) fn table(&mut self, table: &Table) {
         if !table.title.is_empty() {
             self.line("");
             let title = self.paint.strong(&table.title);
@@ -309,7 +328,7 @@ impl Page {
         }
     }
 
-    fn notes(&mut self, title: &str, notes: &[String]) {
+    pub(super) fn notes(&mut self, title: &str, notes: &[String]) {
         if notes.is_empty() {
             return;
         }
