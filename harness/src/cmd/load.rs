@@ -246,7 +246,7 @@ impl Run<'_> {
                 .and_then(|paced| Instance::begin(self.bench, paced, self.workload));
             lanes.push(self.unless_failed(at, opened));
         }
-        self.rounds(&mut lanes)?;
+        self.rounds(&mut lanes);
         if instance == 0 {
             self.search(&mut lanes);
         }
@@ -281,7 +281,7 @@ impl Run<'_> {
 
     /// Rounds until the instance's time is over: the closed loop, and every load in an order drawn
     /// anew, the cases in turns.
-    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) -> Result<(), Failure> {
+    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) {
         let start = Instant::now();
         let mut round = 0;
         let mut loads: Vec<usize> = (0..=LOADS_PERCENT.len()).collect();
@@ -294,7 +294,7 @@ impl Run<'_> {
                 order.shuffle(&mut self.rng);
                 for &at in &order {
                     if self.stopped() {
-                        return Ok(());
+                        return;
                     }
                     let seed = self.rng.random();
                     let Some(lane) = lanes.get_mut(at).and_then(Option::as_mut) else {
@@ -309,7 +309,6 @@ impl Run<'_> {
             }
             round += 1;
         }
-        Ok(())
     }
 
     /// The largest loads, by one instance.

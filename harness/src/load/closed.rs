@@ -114,9 +114,9 @@ impl Closed {
             .collect();
         let threshold_ns = STALL_MIN_NS.max(STALL_MEDIANS * median(&sorted)?);
         let mut out = Out {
-            threshold_ns,
-            lengths_ns: self.idle_stalls.clone(),
-            watched_ns: self.watched_ns,
+            threshold: threshold_ns,
+            lengths: self.idle_stalls.clone(),
+            watched: self.watched_ns,
         };
         let mut histogram = Latency::default();
         let mut series: Vec<Vec<f64>> = Vec::new();
@@ -169,11 +169,11 @@ impl Closed {
                 idle,
             },
             threshold_ns,
-            stall_count: out.lengths_ns.len() as u64,
-            watched_ns: out.watched_ns,
+            stall_count: out.lengths.len() as u64,
+            watched_ns: out.watched,
             stalls: Stalls {
-                per_second: out.lengths_ns.len() as f64 * 1e9 / out.watched_ns.max(1.0),
-                lengths_ns: out.lengths_ns,
+                per_second: out.lengths.len() as f64 * 1e9 / out.watched.max(1.0),
+                lengths_ns: out.lengths,
             },
             single_ns,
             burst_ns,
@@ -222,10 +222,9 @@ impl Closed {
             let longer = of
                 .iter()
                 .map(|(at, ns)| f64::from(*ns) - alone(*at as usize));
-            let (calm, stalled): (Vec<f64>, Vec<f64>) =
-                longer.partition(|ns| *ns <= out.threshold_ns);
+            let (calm, stalled): (Vec<f64>, Vec<f64>) = longer.partition(|ns| *ns <= out.threshold);
             // The polls around them were watched; their time is counted there.
-            out.lengths_ns.extend(stalled.iter().map(|ns| *ns as f32));
+            out.lengths.extend(stalled.iter().map(|ns| *ns as f32));
             if !calm.is_empty() {
                 classes.push(AfterIdle {
                     gap_ns,
@@ -237,22 +236,22 @@ impl Closed {
     }
 }
 
-/// What is taken out.
+/// What is taken out, ns.
 struct Out {
-    threshold_ns: f64,
-    lengths_ns: Vec<f32>,
-    watched_ns: f64,
+    threshold: f64,
+    lengths: Vec<f32>,
+    watched: f64,
 }
 
 impl Out {
     /// A turn without its stall, if it had one: then it took what was expected of it.
     fn without(&mut self, ns: f64, expected_ns: f64, counts: bool) -> f64 {
-        let is_stall = ns - expected_ns > self.threshold_ns;
+        let is_stall = ns - expected_ns > self.threshold;
         let clean_ns = if is_stall { expected_ns } else { ns };
         if counts {
-            self.watched_ns += clean_ns;
+            self.watched += clean_ns;
             if is_stall {
-                self.lengths_ns.push((ns - expected_ns) as f32);
+                self.lengths.push((ns - expected_ns) as f32);
             }
         }
         clean_ns

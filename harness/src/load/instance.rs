@@ -5,7 +5,8 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
-use tunneltax_reports::model::queue::{self, Queue, Seen};
+use tunneltax_reports::model::queue::{self, Queue, Seen, Service};
+use tunneltax_reports::stats::median;
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
 use super::{LOADS_PERCENT, Plan};
@@ -14,6 +15,8 @@ use super::{LOADS_PERCENT, Plan};
 const LEAD_NS: f64 = 20_000.0;
 /// Repetitions of the closed loop before the limit is known.
 const FIRST_REPETITIONS: usize = 3;
+/// Most that the closed loops before and after a trial differ where it counts as steady.
+const STEADY: f64 = 0.1;
 /// Packets after idle time in a round, by [`IDLE_NS`].
 const IDLE_PACKETS: [usize; IDLE_NS.len()] = [1024, 1024, 512, 128];
 
@@ -38,6 +41,13 @@ impl Bench<'_> {
         (ns * self.clock.hertz / 1e9).round() as u64
     }
 
+    /// Packets a second at a load of [`LOADS_PERCENT`] for a case that takes so long a packet;
+    /// behind the last, the common one.
+    pub fn pps(&self, load: usize, burst_ns: f64) -> f64 {
+        let percent = LOADS_PERCENT.get(load);
+        percent.map_or(self.common_pps, |percent| percent / 100.0 * 1e9 / burst_ns)
+    }
+
     /// A schedule at a rate.
     pub fn schedule(&self, pps: f64, seed: u64) -> Schedule<'_> {
         Schedule::new(self.kind, self.gaps, pps, seed)
@@ -59,6 +69,10 @@ pub struct Trial {
     pub load: usize,
     /// Packets a second that came.
     pub pps: f64,
+    /// A packet in full bursts just before and after it, mean.
+    pub burst_ns: f64,
+    /// Those two are alike.
+    pub steady: bool,
     /// Seed of its schedule.
     pub seed: u64,
     /// Packets that came.
@@ -104,11 +118,22 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         })
     }
 
-    /// Packets a second at a load of [`LOADS_PERCENT`]; behind the last, the common one.
-    pub fn pps(&self, load: usize) -> f64 {
-        let limit_pps = 1e9 / self.first.burst_ns;
-        let percent = LOADS_PERCENT.get(load);
-        percent.map_or(self.bench.common_pps, |percent| limit_pps * percent / 100.0)
+    /// How much slower the closed loop is now than it was at first: median of its full bursts.
+    fn slowness(&mut self) -> Result<f64, Wrong> {
+        let room = self.paced.room();
+        let rules = self.bench.rules(self.bench.rules.burst, 1e12);
+        let (clock, first) = (self.bench.clock, &self.first);
+        let mut ratios = Vec::with_capacity(room);
+        self.paced
+            .trial(rules, room, &mut Arrivals::Always, |stretch| {
+                each_turn(stretch, |turn, due, at| {
+                    if due.len() == rules.burst {
+                        let expected_ns = expected_ns(first, at).max(1e-3);
+                        ratios.push(clock.ns(turn.end - turn.begin) / expected_ns);
+                    }
+                });
+            })?;
+        Ok(median(&ratios).filter(|ratio| *ratio > 0.0).unwrap_or(1.0))
     }
 
     /// Closed loop and idle times once more.
@@ -134,7 +159,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         let closed = &mut self.closed;
         let clock = bench.clock;
         let mut before = 0;
-        let outcome = self.paced.trial(
+        self.paced.trial(
             rules,
             IDLE_PACKETS[class],
             &mut Arrivals::At(&mut due),
@@ -152,18 +177,22 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
                 let end = stretch.turns.last().map_or(0, |turn| turn.end);
                 closed.watched((clock.ns(end) - stalled_ns).max(0.0), stalls);
             },
-        );
-        outcome
+        )
     }
 
-    /// A paced trial at a load.
+    /// A paced trial at a load: a part of what the core carries at this moment, by the closed loop
+    /// just before it.
     pub fn pace(&mut self, load: usize, seed: u64) -> Result<(), Wrong> {
-        let pps = self.pps(load);
+        let before = self.slowness()?;
+        let pps = self.bench.pps(load, self.first.burst_ns * before);
         let packets = self.bench.plan.trial_packets(pps);
         let (seen, stalls) = self.run(self.bench.kind, pps, seed, packets)?;
+        let after = self.slowness()?;
         self.trials.push(Trial {
             load,
             pps,
+            burst_ns: self.first.burst_ns * f64::midpoint(before, after),
+            steady: (after / before - 1.0).abs() <= STEADY,
             seed,
             packets,
             seen,
@@ -273,10 +302,17 @@ fn each_turn(
     }
 }
 
-/// The model over the same packets at the same times.
+/// The model over the same packets at the same times, on a core as fast as it was beside them.
 pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -> Seen {
     let stalls = stalls.then_some(&found.stalls);
-    let mut queue = Queue::new(bench.rules, &found.service, stalls, trial.seed);
+    let scale = trial.burst_ns / found.burst_ns;
+    let series = found.service.series_ns.iter();
+    let service = Service {
+        series_ns: series.map(|ns| (f64::from(*ns) * scale) as f32).collect(),
+        turn_ns: found.service.turn_ns * scale,
+        idle: found.service.idle.clone(),
+    };
+    let mut queue = Queue::new(bench.rules, &service, stalls, trial.seed);
     let mut schedule = bench.schedule(trial.pps, trial.seed);
     for _ in 0..trial.packets {
         queue.offer(schedule.next_ns());

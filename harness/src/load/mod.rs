@@ -38,13 +38,13 @@ impl Plan {
     pub fn new(seconds: f64) -> Self {
         const INSTANCES: u32 = 5;
         /// Of the time; the rest is for model and search.
-        const FOR_ROUNDS: f64 = 0.6;
+        const FOR_ROUNDS: f64 = 0.5;
         let short = seconds < 10.0;
         Self {
             instances: INSTANCES,
             instance_seconds: seconds * FOR_ROUNDS / f64::from(INSTANCES),
             frames: if short { 2048 } else { 8192 },
-            trial_ns: if short { 4e6 } else { 20e6 },
+            trial_ns: if short { 2e6 } else { 5e6 },
             modelled_packets: if short { 20_000 } else { 200_000 },
             search_packets: if short { 8192 } else { 65_536 },
         }

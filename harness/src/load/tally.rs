@@ -30,8 +30,8 @@ struct Load {
     offered_pps: Vec<f64>,
     /// Without interruption.
     modelled: Seen,
-    /// In the trials, paced and modelled, and how many stalls each had.
-    trials: Vec<(Seen, u64)>,
+    /// The paced trials, and whether they were quiet: no stall, and the core as fast before as after.
+    trials: Vec<(Seen, bool)>,
     modelled_all: Seen,
     modelled_quiet: Seen,
 }
@@ -51,20 +51,19 @@ impl Tally {
 
     /// Adds an instance: its trials, and the model over them.
     pub fn add(&mut self, bench: &Bench<'_>, found: Found, trials: Vec<Trial>) {
-        let mut pps: Vec<Option<f64>> = vec![None; self.loads.len()];
         for trial in trials {
             let load = &mut self.loads[trial.load];
             load.modelled_all
                 .add(&modelled(bench, &found, &trial, true));
-            if trial.stalls == 0 {
-                let quiet = modelled(bench, &found, &trial, false);
-                load.modelled_quiet.add(&quiet);
+            let quiet = trial.stalls == 0 && trial.steady;
+            if quiet {
+                let modelled = modelled(bench, &found, &trial, false);
+                load.modelled_quiet.add(&modelled);
             }
-            pps[trial.load] = Some(trial.pps);
-            load.trials.push((trial.seen, trial.stalls));
+            load.trials.push((trial.seen, quiet));
         }
-        for (load, pps) in self.loads.iter_mut().zip(pps) {
-            let Some(pps) = pps else { continue };
+        for (at, load) in self.loads.iter_mut().enumerate() {
+            let pps = bench.pps(at, found.burst_ns);
             load.offered_pps.push(pps);
             let seed = load.offered_pps.len() as u64;
             let mut queue = Queue::new(bench.rules, &found.service, Some(&found.stalls), seed);
@@ -174,16 +173,16 @@ impl Tally {
 }
 
 impl Load {
-    /// The model against all trials, and against those without stalls.
+    /// The model against all trials, and against the quiet ones.
     fn compared(&self, claimed: bool) -> Option<(Compared, Option<Compared>)> {
-        let against = |modelled: &Seen, quiet: bool| {
-            let of = self
-                .trials
-                .iter()
-                .filter(|(_, stalls)| !quiet || *stalls == 0);
+        let against = |modelled: &Seen, only_quiet: bool| {
+            let of = self.trials.iter();
+            let of = of.filter(|(_, quiet)| *quiet || !only_quiet);
             let each: Vec<&Seen> = of.map(|(seen, _)| seen).collect();
             let mut paced = Seen::new();
-            each.iter().for_each(|seen| paced.add(seen));
+            for seen in &each {
+                paced.add(seen);
+            }
             (!each.is_empty()).then(|| compare(modelled, &paced, &each, claimed))
         };
         let all = against(&self.modelled_all, false)?;

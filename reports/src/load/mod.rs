@@ -152,8 +152,8 @@ pub struct AtLoad {
     pub paced: Sight,
     /// Both in the same trials: same packets, same times, the ring empty at the begin.
     pub all: Compared,
-    /// The same of trials without stalls, and without stalls in virtual time; `null` where every
-    /// trial had one.
+    /// The same of trials without stalls, on a core that was as fast before as after, and without
+    /// stalls in virtual time; `null` where there is none.
     pub quiet: Option<Compared>,
 }
 

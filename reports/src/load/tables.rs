@@ -311,7 +311,7 @@ pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
     let (title, note) = if quiet {
         (
             "The same without stalls",
-            "trials that had none, against virtual time without any",
+            "trials that had none and a core as fast before as after (10 %), against virtual time without any",
         )
     } else {
         (

@@ -341,7 +341,9 @@ mod tests {
 
     fn run(rules: Rules, service: &Service, times_ns: &[f64]) -> Seen {
         let mut queue = Queue::new(rules, service, None, 1);
-        times_ns.iter().for_each(|at| queue.offer(*at));
+        for at in times_ns {
+            queue.offer(*at);
+        }
         queue.finish()
     }
 
