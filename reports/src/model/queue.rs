@@ -443,6 +443,21 @@ mod tests {
         }
     }
 
+    #[test]
+    fn work_ends_later_by_the_stalls_in_it() {
+        let stalls = Stalls {
+            per_second: 1000.0,
+            lengths_ns: vec![50_000.0],
+        };
+        let service = service(&[1e8]);
+        let mut queue = Queue::new(EVERY, &service, Some(&stalls), 3);
+        queue.offer(0.0);
+        queue.turn();
+        let (count, sum_ns) = queue.stalled();
+        assert!(count > 60, "{count}");
+        assert!((queue.seen.latency_sum_ns - 1e8 - sum_ns).abs() < 1e-3);
+    }
+
     /// Mean wait of M/G/1 by Pollaczek and Khinchine: λ E[S²] / 2 (1 − ρ).
     fn wait_ns(rho: f64, service: &Service, times: Kind, packets: u32) -> f64 {
         let mean_ns: f64 = service
