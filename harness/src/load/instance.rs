@@ -6,7 +6,6 @@ use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
 use tunneltax_reports::model::queue::{self, Queue, Seen, Service};
-use tunneltax_reports::stats::median;
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
 use super::{LOADS_PERCENT, Plan};
@@ -118,22 +117,31 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         })
     }
 
-    /// How much slower the closed loop is now than it was at first: median of its full bursts.
+    /// How much slower the closed loop is now than it was at first: sums of its full bursts without
+    /// stalls. Sums, since a limit is a mean: a median forgets the slow bursts.
     fn slowness(&mut self) -> Result<f64, Wrong> {
         let room = self.paced.room();
         let rules = self.bench.rules(self.bench.rules.burst, 1e12);
         let (clock, first) = (self.bench.clock, &self.first);
-        let mut ratios = Vec::with_capacity(room);
+        let (mut took_ns, mut expected_sum_ns) = (0.0, 0.0);
         self.paced
             .trial(rules, room, &mut Arrivals::Always, |stretch| {
                 each_turn(stretch, |turn, due, at| {
                     if due.len() == rules.burst {
-                        let expected_ns = expected_ns(first, at).max(1e-3);
-                        ratios.push(clock.ns(turn.end - turn.begin) / expected_ns);
+                        let (ns, expected_ns) =
+                            (clock.ns(turn.end - turn.begin), expected_ns(first, at));
+                        if ns - expected_ns <= first.threshold_ns {
+                            took_ns += ns;
+                            expected_sum_ns += expected_ns;
+                        }
                     }
                 });
             })?;
-        Ok(median(&ratios).filter(|ratio| *ratio > 0.0).unwrap_or(1.0))
+        Ok(if took_ns > 0.0 && expected_sum_ns > 0.0 {
+            took_ns / expected_sum_ns
+        } else {
+            1.0
+        })
     }
 
     /// Closed loop and idle times once more.

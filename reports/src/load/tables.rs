@@ -243,7 +243,8 @@ pub fn sights(record: &LoadRecord, shown: Loads, modelled: bool) -> Result<Table
         cells.push(number(time(sight.mean_ns)));
         cells.push(number(three(sight.queue_mean)));
         cells.push(number(count(sight.queue_max)));
-        cells.push(number(count(sight.dropped)));
+        let came = (sight.packets + sight.dropped).max(1);
+        cells.push(number(three(100.0 * sight.dropped as f64 / came as f64)));
         Ok(cells)
     })?;
     let (title, note) = if modelled {
@@ -259,7 +260,7 @@ pub fn sights(record: &LoadRecord, shown: Loads, modelled: bool) -> Result<Table
     };
     let mut head = heads(&["", "Mpps", "Gbit/s"]);
     head.extend(PERCENTILES.map(|(_, name)| name.to_owned()));
-    head.extend(heads(&["mean", "queue mean", "queue max", "dropped"]));
+    head.extend(heads(&["mean", "queue mean", "queue max", "dropped %"]));
     Ok(Table {
         title: title.to_owned(),
         note: format!("{note}; - where fewer than 10 packets lie beyond"),
