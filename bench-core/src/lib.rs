@@ -20,6 +20,7 @@
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`shares`] | what of a burst total a packet is charged with | |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `frame`, `fate` |
+//! | [`paced`] | packets at their times: the loop of a gateway that polls | `path`, `workload`, `clock`, `frame` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
@@ -31,6 +32,7 @@ pub mod fate;
 pub mod frame;
 pub mod latency;
 pub mod net;
+pub mod paced;
 pub mod path;
 pub mod proof;
 pub mod replay;

@@ -15,6 +15,7 @@ mod host;
 mod inner_sizes;
 mod lane_sum;
 mod libraries;
+mod load;
 mod measure;
 mod output;
 mod outset;
@@ -58,6 +59,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
             options: cli.run,
         }),
         Some(Verb::Run(arguments)) => cmd::run::run(&arguments),
+        Some(Verb::Load(arguments)) => cmd::load::load(&arguments),
         Some(Verb::Verify(arguments)) => cmd::verify::verify(&arguments),
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),

@@ -5,6 +5,8 @@
 //! | [`record`] | the versioned result of a run | `stats` |
 //! | [`stats`] | figures with their uncertainty | |
 //! | [`histogram`] | the stored form of a distribution | |
+//! | [`model`] | queueing in virtual time | |
+//! | [`load`] | the versioned result of a run under load | `record`, `stats`, `histogram`, `model` |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
 //! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats` |
 //! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
@@ -13,6 +15,8 @@
 pub mod bill;
 pub mod compare;
 pub mod histogram;
+pub mod load;
+pub mod model;
 pub mod record;
 pub mod render;
 pub mod selftest;

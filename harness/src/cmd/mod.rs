@@ -2,6 +2,7 @@
 
 pub mod compare;
 pub mod list;
+pub mod load;
 pub mod overhead;
 pub mod report;
 pub mod rerun;

@@ -32,7 +32,7 @@ pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use latency::{Latency, PERCENTILES, Percentile};
 pub use measured::{Measured, Rate, Step};
-pub use origin::provenance;
+pub use origin::{provenance, provenance_list};
 pub use payers::{PAYERS, Paying, most_paying, payers};
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};

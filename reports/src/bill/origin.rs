@@ -4,13 +4,23 @@ use std::collections::BTreeMap;
 
 use super::words::command;
 use super::{NAME_CHARS, Room, TEXT_CHARS, clean, count, estimate, three};
-use crate::record::{Build, Host, Noise, Record};
+use crate::record::{Build, Capture, Host, Noise, Provenance, Record};
 
 const UNKNOWN: &str = "not reported";
 
 /// Everything the record says about its origin, name by name.
 pub fn provenance(record: &Record) -> Vec<(String, String)> {
     let of = &record.provenance;
+    provenance_list(of, &record.state, &record.schema, &record.captures)
+}
+
+/// The same of any record that has these.
+pub fn provenance_list(
+    of: &Provenance,
+    state: &str,
+    schema: &str,
+    captures: &[Capture],
+) -> Vec<(String, String)> {
     let clock = &of.clock;
     let ns = |ns: f64| estimate(ns, None, Room::Tight);
     let mut list = vec![
@@ -20,7 +30,7 @@ pub fn provenance(record: &Record) -> Vec<(String, String)> {
             format!("{}, measured for {} s", of.started, three(of.seconds)),
         ),
         ("seed", of.seed.to_string()),
-        ("state", record.state.clone()),
+        ("state", state.to_owned()),
     ];
     list.extend(host(&of.host));
     list.push((
@@ -62,18 +72,14 @@ pub fn provenance(record: &Record) -> Vec<(String, String)> {
             ),
         ));
     }
-    for capture in record
-        .captures
-        .iter()
-        .filter(|capture| capture.sha256.is_some())
-    {
+    for capture in captures.iter().filter(|capture| capture.sha256.is_some()) {
         let hash = capture.sha256.as_deref().unwrap_or_default();
         list.push((
             format!("capture {}", clean(&capture.name, NAME_CHARS)),
             clean(&format!("{}, SHA-256 {hash}", capture.file), TEXT_CHARS),
         ));
     }
-    list.push(("schema".to_owned(), clean(&record.schema, NAME_CHARS)));
+    list.push(("schema".to_owned(), clean(schema, NAME_CHARS)));
     list
 }
 

@@ -154,7 +154,7 @@ fn draw_receipt(receipt: &Receipt, origin: &str) -> Markup {
     }
 }
 
-fn draw(figure: &Figure, origin: &str) -> Markup {
+pub(super) fn draw(figure: &Figure, origin: &str) -> Markup {
     markup! {
         figure id=(&figure.id) {
             figcaption { strong { (figure.title) } " " span { (figure.caption) } }
@@ -400,7 +400,7 @@ fn provenance(record: &Record) -> Markup {
     }
 }
 
-fn draw_table(table: &Table, name: &str) -> Markup {
+pub(super) fn draw_table(table: &Table, name: &str) -> Markup {
     let columns = table.head.len().max(1);
     markup! {
         @if !table.note.is_empty() { p.note { (table.note) } }

@@ -55,9 +55,15 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
         titled(&mut out, 2, &table);
     }
     out.push_str("\n## Where it comes from\n");
-    let origin = Table {
+    out.push_str(&pipes(&origin(bill::provenance(record))));
+    Ok(out)
+}
+
+/// A list of names and values as a table.
+pub(super) fn origin(list: Vec<(String, String)>) -> Table {
+    Table {
         head: vec![String::new(), String::new()],
-        rows: bill::provenance(record)
+        rows: list
             .into_iter()
             .map(|(name, value)| bill::TableRow {
                 label: name,
@@ -66,9 +72,7 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
             })
             .collect(),
         ..Table::default()
-    };
-    out.push_str(&pipes(&origin));
-    Ok(out)
+    }
 }
 
 fn overview(out: &mut String, bill: &Bill<'_>) {

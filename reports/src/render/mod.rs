@@ -1,10 +1,12 @@
-//! Three looks at one bill: terminal, Markdown, and one HTML file; two at a comparison.
+//! Three looks at one bill, and at one record of `load`: terminal, Markdown, and one HTML file; two at a
+//! comparison.
 
 mod chart;
 mod comparison;
 mod figures;
 mod grid;
 mod html;
+mod load;
 mod markdown;
 mod paint;
 mod terminal;
@@ -12,5 +14,6 @@ mod theme;
 
 pub use comparison::{comparison_markdown, comparison_terminal};
 pub use html::html;
+pub use load::{load_html, load_markdown, load_terminal};
 pub use markdown::markdown;
 pub use terminal::{TerminalStyle, table, terminal};

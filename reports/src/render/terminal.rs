@@ -225,6 +225,7 @@ fn drop_column(table: &mut Table, name: &str) {
     }
 }
 
+/// A text in the making.
 pub(super) struct Page {
     width: usize,
     paint: Paint,
@@ -237,6 +238,25 @@ impl Page {
             width: style.width.max(WIDTH_MIN),
             paint: Paint(style.color),
             text: String::new(),
+        }
+    }
+
+    /// What was written.
+    pub(super) fn into_text(self) -> String {
+        self.text
+    }
+
+    /// A title, without a line in front of it.
+    pub(super) fn title(&mut self, title: &str) {
+        let title = self.paint.strong(title);
+        self.line(&title);
+    }
+
+    /// What is read last.
+    pub(super) fn quiet(&mut self, text: &str) {
+        for line in wrap(text, self.width.min(TEXT_WIDTH_MAX), "", "") {
+            let quiet = self.paint.quiet(&line);
+            self.line(&quiet);
         }
     }
 
@@ -367,16 +387,5 @@ impl Page {
                 self.line(&quiet);
             }
         }
-    }
-
-    /// A title, without a line in front of it.
-    pub(super) fn title(&mut self, title: &str) {
-        let title = self.paint.strong(title);
-        self.line(&title);
-    }
-
-    /// What was written.
-    pub(super) fn into_text(self) -> String {
-        self.text
     }
 }

@@ -3,11 +3,13 @@
 
 mod bars;
 mod counts;
+mod loads;
 mod percentiles;
 mod waterfall;
 
 pub use bars::{Bar, Panel, libraries, sizes};
 pub use counts::counts;
+pub use loads::{LoadCurve, LoadPanel, loads};
 pub use percentiles::{Curve, CurvePanel, percentiles};
 pub use waterfall::waterfall;
 

@@ -1,0 +1,415 @@
+//! `load`: what packets see under load, modelled and paced; writes record and reports.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use indicatif::ProgressBar;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tunneltax_core::anchor::Anchor;
+use tunneltax_core::clock::Clock;
+use tunneltax_core::net::routes::Routes;
+use tunneltax_core::paced::{self, Gateway, Paced};
+use tunneltax_core::path::overhead::Beyond;
+use tunneltax_core::path::{Case, Setup};
+use tunneltax_core::synth::Mix;
+use tunneltax_core::workload::Workload;
+use tunneltax_reports::load::{Arrivals, LoadRecord, SCHEMA};
+use tunneltax_reports::model::arrivals::{Gaps, Kind, NoSchedule};
+use tunneltax_reports::model::queue::Rules;
+use tunneltax_reports::render;
+
+use super::run;
+use crate::captures::{self, Source, UNMEASURED};
+use crate::cli::{ArrivalKind, HalfKind, LoadArguments};
+use crate::disturbance::Disturbance;
+use crate::failure::{CUT_CAPTURE, Failure};
+use crate::generated::Generated;
+use crate::host;
+use crate::load::{Bench, Instance, LOADS_PERCENT, Packets, Plan, Tally, throughput};
+use crate::output;
+use crate::outset;
+use crate::progress;
+use crate::select::{over_underlay, select_cases};
+
+/// The cases of a plain run.
+const DEFAULT_CASES: [&str; 2] = ["forward", "esp/aes-256-gcm@ring"];
+/// Fewest rounds of an instance.
+const ROUNDS_MIN: u32 = 2;
+
+/// Measures and reports.
+pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
+    let cases = cases(arguments)?;
+    let stop = run::stop_on_interrupt()?;
+    output::prepare(&arguments.out)?;
+    let mut plan = Plan::new(arguments.seconds.into());
+    plan.frames = plan.frames.max(2 * usize::from(arguments.ring));
+    let setup = run::setup(&arguments.selection);
+    let packets = packets(arguments, &cases, plan.frames, &stop)?;
+    let carried = packets.carried(&cases, &setup)?;
+    let gaps = gaps(arguments, carried.gaps)?;
+
+    let pinned = host::pin();
+    let disturbance = Disturbance::now();
+    let clock = Clock::measure();
+    let workload = &carried.workload;
+    let mean_bytes = workload.inner_bytes() as f64 / workload.len() as f64;
+    let bench = Bench {
+        clock: &clock,
+        plan,
+        kind: kind(arguments.arrivals),
+        gaps: gaps.as_ref(),
+        rules: Rules {
+            burst: usize::from(arguments.selection.burst),
+            ring: usize::from(arguments.ring),
+        },
+        common_pps: arguments.gbps * 1e9 / 8.0 / mean_bytes,
+    };
+    let record = LoadRecord {
+        schema: SCHEMA.to_owned(),
+        state: "running".to_owned(),
+        provenance: outset::provenance(
+            &clock,
+            arguments.selection.seed,
+            std::env::args().collect(),
+            pinned,
+        ),
+        capture: packets.capture.clone(),
+        workload: packets.workload.clone(),
+        packets: workload.len() as u64,
+        mean_inner_bytes: mean_bytes,
+        half: half(arguments.half).to_owned(),
+        arrivals: arrivals(bench.kind, gaps.as_ref()),
+        burst: bench.rules.burst as u32,
+        ring: bench.rules.ring as u32,
+        frames: 0,
+        instances: 0,
+        cases: Vec::new(),
+    };
+    let tallies = cases.iter().zip(&carried.failed);
+    let mut run = Run {
+        arguments,
+        bench: &bench,
+        cases: &cases,
+        workload,
+        stop: &stop,
+        record,
+        tallies: tallies
+            .map(|(case, why)| Tally::new(case.id, why.clone()))
+            .collect(),
+        anchors: Vec::new(),
+        disturbance,
+        started: Instant::now(),
+        bar: progress::bar(plan.instances as usize, arguments.quiet || arguments.json),
+        rng: ChaCha8Rng::seed_from_u64(arguments.selection.seed),
+    };
+    for instance in 0..plan.instances {
+        run.instance(&setup, instance)?;
+        run.bar.inc(1);
+        if run.stopped() {
+            break;
+        }
+    }
+    run.bar.finish_and_clear();
+    run.conclude()
+}
+
+fn cases(arguments: &LoadArguments) -> Result<Vec<&'static Case>, Failure> {
+    let selection = &arguments.selection;
+    let globs = if selection.cases.is_empty() {
+        DEFAULT_CASES.map(str::to_owned).to_vec()
+    } else {
+        selection.cases.clone()
+    };
+    over_underlay(select_cases(&globs, &[])?, selection.underlay)
+}
+
+fn packets(
+    arguments: &LoadArguments,
+    cases: &[&'static Case],
+    most: usize,
+    stop: &AtomicBool,
+) -> Result<Packets, Failure> {
+    let selection = &arguments.selection;
+    if let Some(size) = &arguments.size {
+        let mix: Mix = size
+            .trim()
+            .parse()
+            .map_err(|why| Failure::Usage(format!("--size: {why}")))?;
+        let of = Generated::plain(mix);
+        if of.longest() > usize::from(selection.mtu) {
+            return Err(Failure::Usage(format!(
+                "--size {mix}: packets of {} bytes do not enter through an MTU of {}; raise --mtu",
+                of.longest(),
+                selection.mtu
+            )));
+        }
+        let inside = |case: &&Case| case.overhead.beyond == Beyond::FragmentedInside;
+        return Packets::generated(of, selection.seed, !cases.iter().any(inside));
+    }
+    let source = match &arguments.file {
+        Some(path) => Some(Source::file(path)),
+        None => captures::bundled_sources()?.into_iter().next(),
+    };
+    let source = source.ok_or_else(|| Failure::Failed("no capture is bundled; name one".into()))?;
+    Packets::of_capture(source, run::limits(selection), most, stop)
+}
+
+/// The capture's gaps, where they are asked for.
+fn gaps(
+    arguments: &LoadArguments,
+    found: Result<Gaps, NoSchedule>,
+) -> Result<Option<Gaps>, Failure> {
+    if arguments.arrivals != ArrivalKind::Capture {
+        return Ok(None);
+    }
+    if arguments.size.is_some() {
+        return Err(Failure::Usage(
+            "--arrivals capture: generated packets have no times; take --arrivals poisson".into(),
+        ));
+    }
+    found.map(Some).map_err(|why| {
+        Failure::Failed(format!(
+            "--arrivals capture: {why}, which is no schedule; take --arrivals poisson"
+        ))
+    })
+}
+
+fn kind(arrivals: ArrivalKind) -> Kind {
+    match arrivals {
+        ArrivalKind::Capture => Kind::Capture,
+        ArrivalKind::Poisson => Kind::Poisson,
+        ArrivalKind::Constant => Kind::Constant,
+    }
+}
+
+fn half(half: HalfKind) -> &'static str {
+    match half {
+        HalfKind::Send => "send",
+        HalfKind::Receive => "receive",
+    }
+}
+
+fn arrivals(kind: Kind, gaps: Option<&Gaps>) -> Arrivals {
+    let count = |of: fn(&Gaps) -> u64| gaps.map_or(0, of);
+    Arrivals {
+        kind,
+        backwards: count(|gaps| gaps.backwards),
+        clipped: count(|gaps| gaps.clipped),
+        missing: count(|gaps| gaps.missing),
+    }
+}
+
+/// A run under way.
+struct Run<'a> {
+    arguments: &'a LoadArguments,
+    bench: &'a Bench<'a>,
+    cases: &'a [&'static Case],
+    workload: &'a Workload<'a>,
+    stop: &'a AtomicBool,
+    record: LoadRecord,
+    tallies: Vec<Tally>,
+    anchors: Vec<Anchor>,
+    disturbance: Disturbance,
+    started: Instant,
+    bar: ProgressBar,
+    rng: ChaCha8Rng,
+}
+
+impl Run<'_> {
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// One fresh instance of every case, in turns; kept on disk when it is finished.
+    fn instance(&mut self, setup: &Setup, instance: u32) -> Result<(), Failure> {
+        let setup = Setup {
+            seed: self.rng.random(),
+            routes: Arc::new(Routes::seeded(setup.seed)),
+            ..setup.for_packets(self.workload.flow_room())
+        };
+        // Whole walks over the packets, so that a repetition has every packet as often.
+        let packets = self.workload.len();
+        let room = (2 * self.bench.rules.ring).div_ceil(packets);
+        let frames = (self.bench.plan.frames / packets).max(room) * packets;
+        self.record.frames = frames as u32;
+        let mut arenas: Vec<_> = self
+            .cases
+            .iter()
+            .map(|case| paced::arena(case, self.workload, frames))
+            .collect();
+        let gateway = match self.arguments.half {
+            HalfKind::Send => Gateway::Near,
+            HalfKind::Receive => Gateway::Far,
+        };
+        let mut lanes: Vec<Option<Instance<'_, '_, '_>>> = Vec::new();
+        for (at, arena) in arenas.iter_mut().enumerate() {
+            let opened = Paced::open(self.cases[at], &setup, gateway, self.workload, arena)
+                .map_err(|why| why.to_string())
+                .and_then(|paced| Instance::begin(self.bench, paced, self.workload));
+            lanes.push(self.unless_failed(at, opened));
+        }
+        self.rounds(&mut lanes);
+        if instance == 0 {
+            self.search(&mut lanes);
+        }
+        for (at, lane) in lanes.into_iter().enumerate() {
+            let Some((found, trials)) = lane.map(Instance::finish) else {
+                continue;
+            };
+            let whole = trials.len() > LOADS_PERCENT.len();
+            if let Some(found) = found.filter(|_| whole && self.tallies[at].failed.is_none()) {
+                self.tallies[at].add(self.bench, found, trials);
+            }
+        }
+        let finished = self.tallies.iter().map(Tally::instances).max();
+        self.record.instances = finished.unwrap_or(0) as u32;
+        if self.record.instances > 0 {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// The value, unless the case has failed; then why is kept.
+    fn unless_failed<T>(&mut self, case: usize, outcome: Result<T, String>) -> Option<T> {
+        let tally = self.tallies.get_mut(case)?;
+        match outcome {
+            Ok(value) => tally.failed.is_none().then_some(value),
+            Err(why) => {
+                tally.failed.get_or_insert(why);
+                None
+            }
+        }
+    }
+
+    /// Rounds until the instance's time is over: the closed loop, and every load in an order drawn
+    /// anew, the cases in turns.
+    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) {
+        let start = Instant::now();
+        let mut round = 0;
+        let mut loads: Vec<usize> = (0..=LOADS_PERCENT.len()).collect();
+        let mut order: Vec<usize> = (0..lanes.len()).collect();
+        while round < ROUNDS_MIN || start.elapsed().as_secs_f64() < self.bench.plan.instance_seconds
+        {
+            self.anchors.extend(Anchor::read(self.bench.clock));
+            loads.shuffle(&mut self.rng);
+            for step in 0..=loads.len() {
+                order.shuffle(&mut self.rng);
+                for &at in &order {
+                    if self.stopped() {
+                        return;
+                    }
+                    let seed = self.rng.random();
+                    let Some(lane) = lanes.get_mut(at).and_then(Option::as_mut) else {
+                        continue;
+                    };
+                    let outcome = match loads.get(step) {
+                        Some(load) => lane.pace(*load, seed),
+                        None => lane.close(),
+                    };
+                    self.unless_failed(at, outcome.map_err(|why| why.to_string()));
+                }
+            }
+            round += 1;
+        }
+    }
+
+    /// The largest loads, by one instance.
+    fn search(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) {
+        for (at, lane) in lanes.iter_mut().enumerate() {
+            let Some(lane) = lane else { continue };
+            let Some(found) = lane.found() else { continue };
+            let mean_bytes = self.record.mean_inner_bytes;
+            let outcome = throughput(self.bench, lane, &found, mean_bytes, self.stop);
+            let found = self.unless_failed(at, outcome.map_err(|why| why.to_string()));
+            self.tallies[at].throughput = found.flatten();
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        let provenance = &mut self.record.provenance;
+        provenance.seconds = self.started.elapsed().as_secs_f64();
+        provenance.noise = self.disturbance.until_now(&self.anchors);
+        let mean_bytes = self.record.mean_inner_bytes;
+        let cases = self.tallies.iter();
+        self.record.cases = cases
+            .map(|tally| tally.to_record(self.bench, mean_bytes))
+            .collect();
+        output::replace(&self.arguments.out, "load.json", &self.record.to_json())
+    }
+
+    fn conclude(mut self) -> Result<ExitCode, Failure> {
+        let interrupted = self.stopped();
+        if interrupted && self.record.instances == 0 {
+            return Err(Failure::Failed(UNMEASURED.to_owned()));
+        }
+        let state = if interrupted {
+            "interrupted"
+        } else {
+            "complete"
+        };
+        state.clone_into(&mut self.record.state);
+        self.write()?;
+        let out = &self.arguments.out;
+        output::replace(
+            out,
+            "load.html",
+            &render::load_html(&self.record).map_err(undrawable)?,
+        )?;
+        let markdown = render::load_markdown(&self.record).map_err(undrawable)?;
+        output::replace(out, "load.md", &markdown)?;
+        if self.arguments.json {
+            output::print(&self.record.to_json())?;
+        } else if !self.arguments.quiet {
+            let text = render::load_terminal(&self.record, &output::style()).map_err(undrawable)?;
+            let out = out.display();
+            output::print(&format!(
+                "{text}\nReport: {out}/load.html   Record: {out}/load.json\n"
+            ))?;
+        }
+        if interrupted {
+            return Err(Failure::Failed(format!(
+                "interrupted after {} instances; they are kept in {}/load.json; run again for the rest",
+                self.record.instances,
+                out.display()
+            )));
+        }
+        let failed = |case: &&tunneltax_reports::load::LoadCase| !case.passed;
+        if let Some(case) = self.record.cases.iter().find(failed) {
+            let why = case
+                .message
+                .as_deref()
+                .unwrap_or("no instance was finished");
+            return Err(Failure::Failed(format!(
+                "{} has no result: {why}; `tunneltax verify` looks at it alone",
+                case.case
+            )));
+        }
+        match self
+            .record
+            .capture
+            .as_ref()
+            .filter(|capture| capture.truncated)
+        {
+            Some(cut) => {
+                if !self.arguments.quiet {
+                    output::say(&format!(
+                        "{} ends within a frame; its {} whole frames were used; take it again for the rest",
+                        cut.file, cut.frames_read
+                    ));
+                }
+                Ok(ExitCode::from(CUT_CAPTURE))
+            }
+            None => Ok(ExitCode::SUCCESS),
+        }
+    }
+}
+
+fn undrawable(why: impl std::fmt::Display) -> Failure {
+    Failure::Failed(format!(
+        "the record cannot be drawn: {why}; measure again with `tunneltax load`"
+    ))
+}
