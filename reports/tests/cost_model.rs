@@ -27,7 +27,7 @@ const TEXT: Text = Text {
 fn sealed_ns(size: u32) -> f64 {
     let text = (size + 2).next_multiple_of(4);
     let blocks = f64::from(text / 16);
-    let open = if text % 16 == 0 { 0.0 } else { 70.0 };
+    let open = if text.is_multiple_of(16) { 0.0 } else { 70.0 };
     200.0 + 4.0 * blocks + 3.0 * blocks.min(12.0) + open
 }
 
