@@ -1,0 +1,84 @@
+"""dpdk-test-crypto-perf: the cipher alone, behind DPDK's crypto devices."""
+
+import csv
+import os
+import statistics
+
+import dpdk
+from bench import ONE_SIZE, NotHere, Row, Step, needs, positive
+
+NAME = "dpdk-test-crypto-perf"
+_DIFFERS = (
+    "No packet around the text: 64 or 1440 octets, where our ESP seals 68 or 1444 (trailer and "
+    "padding). A session, a queue and an operation for every buffer; in place. Bursts of 32."
+)
+# Row → (section, device, algorithm).
+_RUNS = {
+    "perf-gcm": ("gcm", "crypto_aesni_gcm", "aes-gcm"),
+    "perf-gcm-mb": ("gcm", "crypto_aesni_mb", "aes-gcm"),
+    "perf-gcm-openssl": ("gcm", "crypto_openssl", "aes-gcm"),
+    "perf-chacha-mb": ("chacha", "crypto_aesni_mb", "chacha20-poly1305"),
+}
+ROWS = {
+    row: Row(section, f"DPDK crypto-perf, {device}", _DIFFERS)
+    for row, (section, device, _) in _RUNS.items()
+}
+BURST = 32
+# Short samples, so that the middle one was not interrupted: the tool times by wall clock.
+SAMPLES = 31
+OPERATIONS = 4096
+
+
+def version(bench):
+    return f"DPDK {dpdk.package_version(bench, 'dpdk-dev')}"
+
+
+def prepare(_):
+    needs("dpdk-test-crypto-perf")
+    if len(os.sched_getaffinity(0)) < 2:
+        raise NotHere("it wants a second CPU for its main thread")
+
+
+def steps(bench):
+    return [
+        Step(
+            tuple((row, size) for size in ONE_SIZE),
+            lambda row=row: {(row, size): ns for size, ns in _turn(bench, row).items()},
+        )
+        for row in _RUNS
+    ]
+
+
+def _turn(bench, row):
+    _, device, algorithm = _RUNS[row]
+    main = min(os.sched_getaffinity(0))
+    command = ["dpdk-test-crypto-perf", "-l", f"{main},{bench.core}", "--main-lcore", str(main)]
+    command += ["--no-huge", "-m", "512", "--no-pci", "--file-prefix", dpdk.PREFIX]
+    command += ["--vdev", device, "--", "--devtype", device, "--ptest", "throughput"]
+    command += ["--optype", "aead", "--aead-algo", algorithm, "--aead-op", "encrypt"]
+    command += ["--aead-key-sz", "32", "--aead-iv-sz", "12", "--aead-aad-sz", "8"]
+    command += ["--digest-sz", "16", "--buffer-sz", ",".join(ONE_SIZE)]
+    command += ["--burst-sz", ",".join([str(BURST)] * SAMPLES), "--total-ops", str(OPERATIONS)]
+    return parse(bench.run([*command, "--csv-friendly", "--silent"]))
+
+
+def parse(text):
+    """Size → ns an operation: the median over the lines of `--csv-friendly`, by Ops(Millions)."""
+    lines = [line.strip() for line in text.splitlines()]
+    heads = [line for line in lines if line.startswith("#lcore id")]
+    if not heads:
+        raise NotHere("it printed no table")
+    names = heads[0].lstrip("#").split(",")
+    samples = {size: [] for size in ONE_SIZE}
+    for values in csv.reader(line for line in lines if line[:1].isdigit()):
+        if len(values) != len(names):
+            continue
+        row = dict(zip(names, values))
+        failed = int(row["Failed Enq"]) if row["Enqueued"] != row["Dequeued"] else 0
+        if failed or row["Dequeued"] != str(OPERATIONS):
+            raise NotHere(f"{row['Dequeued']} of {OPERATIONS} operations came back")
+        if (size := row["Buffer Size(B)"]) in samples:
+            samples[size].append(1000 / positive(row["Ops(Millions)"], "Ops(Millions)"))
+    if empty := [size for size, found in samples.items() if not found]:
+        raise NotHere(f"it printed no line for {', '.join(empty)} bytes")
+    return {size: statistics.median(found) for size, found in samples.items()}
