@@ -16,8 +16,10 @@ EXAMPLES = Path("/usr/share/dpdk/examples")
 PREFIX = "tunneltax-peers"
 START_SECONDS = 20
 SETTLE_SECONDS = 0.5
-# Packets in flight between two looks at the ports.
-IN_FLIGHT = 4096
+# The ports are not looked at in one instant: what may be missing, as a part of all. A gateway that
+# can't open or send one kind of packet loses more: the largest are a twelfth of the mix.
+IN_FLIGHT_PART = 0.02
+LEAST_PACKETS = 50_000
 # No virtual port computes checksums, and the examples insist on it, without using the answer.
 NO_CHECKSUM_OFFLOAD = "s/[.]offloads = RTE_ETH_RX_OFFLOAD_CHECKSUM/.offloads = 0/"
 
@@ -88,9 +90,9 @@ def per_packet(before, after):
     """ns a packet between two looks. The work is proven: what comes in must go out."""
     received = after["received"] - before["received"]
     sent = after["sent"] - before["sent"]
-    if received < 20 * IN_FLIGHT:
+    if received < LEAST_PACKETS:
         raise NotHere(f"it received {received:,} packets only")
-    if abs(received - sent) > IN_FLIGHT:
+    if abs(received - sent) > IN_FLIGHT_PART * received:
         raise NotHere(f"it sent {sent:,} of {received:,} packets")
     busy = after["cpu_ns"] - before["cpu_ns"]
     if busy <= 0:

@@ -64,18 +64,18 @@ HOW = """\
   misses that no deployment has. Its ports are virtual: each packet is copied into a fresh buffer in
   software and freed again, where a NIC's driver has DMA. The examples are examples. They do link
   layer work and pool management that our loop leaves out.
-- **To us.** Our forwarding has a security group with a flow table and checks and updates the IPv4
-  checksum; on receipt we check an anti-replay window. The gateways from DPDK do not, or not here.
-- **To DPDK's speed of late.** It is Debian's version, with code for any x86-64 but for what it
+- **To us.** Our forwarding has a security group with a flow table and checks the IPv4 checksum; on
+  receipt we check an anti-replay window. DPDK's gateways do not, or not here.
+- **To DPDK, by age and build.** It is Debian's version, with code for any x86-64 but for what it
   chooses at run time; the examples are compiled with their own flags. Ours and boringtun are
   compiled for this CPU.
 - **To ring, AWS-LC and RustCrypto against "alone".** Our difference carries 68 or 1444 octets and
   what a cipher's call does to the code around it. ring pays extra for lengths that are no multiple
-  of 16, which 64 and 1440 are.
+  of 16: 64 and 1440 are, 68 and 1444 are not.
 - **To whoever is timed by wall clock** when others use the core: a median of short readings leaves
   most of it out, not all. CPU time leaves out waiting, but not caches that others emptied.
-- **To nobody in particular:** ours is measured hot, peers cycle through 1,024 packets, which at
-  1440 bytes do not fit the L1 or L2 of most CPUs.
+- **To DPDK and boringtun:** ours is measured hot; they cycle through 1,024 packets, which at 1440
+  bytes do not fit the L1 or L2 of most CPUs.
 """
 
 

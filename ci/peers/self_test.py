@@ -30,6 +30,10 @@ def _openssl(text):
     return {"1440": with_openssl.parse(text, "1440")}
 
 
+def _crypto_perf(text):
+    return {"1440": with_crypto_perf.parse(text, "1440", 4096)}
+
+
 def _telemetry(text):
     """Two looks at two ports, the first of them before any packet."""
     none = re.sub(r'(packets"): ?\d+', r"\1:0", TELEMETRY)
@@ -47,7 +51,7 @@ PARSERS = {
         ('"mean": 17.78', '"mean": 0'),
         ('"mean": 17.78', '"mean": NaN'),
     ]),
-    "crypto-perf.txt": (with_crypto_perf.parse, "1440", 1000 / 1.741, [
+    "crypto-perf.txt": (_crypto_perf, "1440", 1000 / 1.741, [
         ("#lcore id", "lcore id"),
         ("1,1440,32", "1,1400,32"),
         ("4096,4096", "4096,4000"),

@@ -67,7 +67,7 @@ def measure(bench, rounds, everyone=(ours, *PEERS)):
 def judge(results):
     """The sentence that says why the run is worth nothing; None if it is worth something."""
     rows = results["rows"]
-    if missing := [row["title"] for row in rows if row["reference"] and not _has_all(row)]:
+    if missing := [row["row"] for row in rows if row["reference"] and not _has_all(row)]:
         return f"our own rows are missing: {', '.join(missing)}"
     if not any(cell["rounds"] for row in rows if not row["ours"] for cell in row["sizes"].values()):
         return "every peer is missing"

@@ -11,8 +11,8 @@ ROWS = {
         "DPDK l3fwd, longest-prefix match in 400 routes",
         "It reads the Ethernet header and writes one; it takes a buffer from the pool for every "
         "packet, copies the packet into it (`net_pcap` from memory) and gives it back; no NIC. "
-        "It checks no IPv4 checksum and has no security group and no flow table. Poll loop of 32 "
-        "packets.",
+        "It counts TTL and checksum down, but does not check the checksum, and has no security "
+        "group and no flow table. Poll loop of 32 packets.",
     )
 }
 version = dpdk.version

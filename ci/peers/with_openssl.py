@@ -5,7 +5,7 @@ from bench import ONE_SIZE, NotHere, Row, Step, needs, positive
 NAME = "openssl speed"
 _DIFFERS = (
     "No packet around the text: 64 or 1440 octets, where our ESP seals 68 or 1444. Always the same "
-    "buffer; 13 octets of associated data, as in TLS; the tag is computed and not fetched. Divided "
+    "buffer; 13 octets of associated data, as in TLS; the tag is computed and not fetched; an init call for every buffer. Divided "
     "by user time, which the kernel counts in steps of 10 ms."
 )
 _RUNS = {"openssl-gcm": ("gcm", "aes-256-gcm"), "openssl-chacha": ("chacha", "chacha20-poly1305")}
