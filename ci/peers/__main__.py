@@ -6,6 +6,7 @@
 """
 
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from bench import Bench
 
 def run(tunneltax, rounds, seconds, folder):
     """Measures, writes, and says what it is worth."""
+    # As an exception, so that a gateway that is running is stopped with us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     bench = Bench(tunneltax=tunneltax, seconds=float(seconds), folder=Path(folder))
     results = turns.measure(bench, int(rounds))
     if why := turns.judge(results):
