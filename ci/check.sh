@@ -21,6 +21,8 @@ scripts() {
     mapfile -t scripts < <(git ls-files '.ci/run' 'ci/*.sh' ci/oracles/kernel/init)
     shellcheck --external-sources "${scripts[@]}"
     ran "shellcheck (${#scripts[@]} scripts)"
+    python3 ci/peers self-test
+    ran "parsers of the peers' figures"
 }
 
 clippy() {
