@@ -9,7 +9,7 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-steps=(fmt scripts clippy features docs deny run selftest startup readme oracles kernel captures fuzz benches)
+steps=(fmt scripts clippy features docs deny run selftest nightly startup readme oracles kernel captures fuzz benches)
 
 fmt() {
     cargo fmt --all --check
@@ -79,6 +79,13 @@ selftest() {
         5) ran "selftest (this host is too noisy for it)" ;;
         *) return 1 ;;
     esac
+}
+
+# A night whose binary is slower in one row is told, and nights that are not are none.
+nightly() {
+    release
+    TUNNELTAX=$tunneltax ci/nightly.sh self-test
+    ran "nightly's alarm"
 }
 
 # The binary must refuse a CPU that it was not built for, with a sentence and not with a signal.

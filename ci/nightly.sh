@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# The night: measures, keeps record and binary, compares with the nights before, and measures a
+# suspect again in turns with the last good night's binary before it says so. Ten minutes at most.
+#
+#   ci/nightly.sh              measures; 0 good, 4 a confirmed regression, 1 failed
+#   ci/nightly.sh self-test    proves the alarm: a good night, a slower one, a good one
+#
+# NIGHTS (default target/ci/nights) is the history, a folder a host and a date. TUNNELTAX names a
+# ready binary; without it the release build is used.
+# shellcheck source=ci/common.sh
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+if [ -n "${TUNNELTAX:-}" ]; then
+    tunneltax=$(realpath "$TUNNELTAX")
+else
+    release
+fi
+case ${1:-} in
+'') python3 ci/nightly measure "$tunneltax" "${NIGHTS:-$work/nights}" ;;
+self-test) python3 ci/nightly self-test "$tunneltax" ;;
+*)
+    sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac
