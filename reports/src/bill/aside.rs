@@ -23,7 +23,7 @@ pub fn legend() -> [(&'static str, &'static str); 9] {
         ),
         (
             "< x",
-            "can't be told from nothing: smaller than x, either way. \"cannot tell\" or ?: no interval, or no A/A to judge by",
+            "can't be told from nothing: smaller than x, either way. \"cannot tell\" or ?: no interval, or no A/A to judge by. The rows of the answer are judged together (Holm, 5 %), all others one by one: those are exploratory",
         ),
         (
             "tells",

@@ -121,6 +121,13 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
     })
 }
 
+/// Keys of the cases whose steps the receipt lists; `None` without one.
+pub(super) fn chain_keys(bill: &Bill<'_>) -> Option<Vec<String>> {
+    let flagship = bill.flagship()?;
+    let chain = flagship.chain(top_line(bill, flagship)?);
+    Some(chain.iter().map(|line| line.case.key.clone()).collect())
+}
+
 /// The few workloads that stand for the run.
 pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
     let Some(flagship) = bill.flagship() else {

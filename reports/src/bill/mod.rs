@@ -12,6 +12,7 @@ mod difference;
 mod fastest;
 mod group;
 mod headline;
+mod headline_rows;
 mod latency;
 mod measured;
 mod origin;
@@ -62,7 +63,9 @@ impl<'r> Bill<'r> {
             groups.push(GroupBill::new(record, group)?);
         }
         groups.sort_by_key(|bill| order(bill.group));
-        Ok(Self { record, groups })
+        let mut bill = Self { record, groups };
+        headline_rows::judge_together(&mut bill);
+        Ok(bill)
     }
 
     /// The groups of these kinds and this temperature.
