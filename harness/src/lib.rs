@@ -27,6 +27,7 @@ mod plan;
 mod progress;
 mod received;
 mod sample;
+mod scale;
 pub mod scenario;
 mod schedule;
 mod select;
@@ -61,6 +62,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+        Some(Verb::Scale(arguments)) => cmd::scale::scale(&arguments),
         Some(Verb::Selftest(arguments)) => cmd::selftest::selftest(&arguments),
     }
 }

@@ -5,6 +5,7 @@ pub mod overhead;
 pub mod report;
 pub mod run;
 mod run_keys;
+pub mod scale;
 pub mod selftest;
 pub mod verify;
 mod verify_keys;

@@ -37,7 +37,7 @@ pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
-    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, count, estimate, three,
+    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, count, estimate, list, three,
 };
 
 use crate::record::{Record, RecordError, Temperature, WorkloadKind};

@@ -11,4 +11,4 @@ mod theme;
 
 pub use html::html;
 pub use markdown::markdown;
-pub use terminal::{TerminalStyle, table, terminal};
+pub use terminal::{TerminalStyle, paragraphs, table, terminal};
