@@ -182,7 +182,7 @@ mod tests {
         let all: Vec<u64> = got.into_iter().flatten().collect();
         let distinct: BTreeSet<u64> = all.iter().copied().collect();
         assert_eq!((all.len(), distinct.len()), (14, 14));
-        assert!(all.iter().all(|before| before + 7 <= u64::from(u32::MAX)));
+        assert!(all.iter().all(|before| before + 7 <= Numbers::Sent.last()));
     }
 
     /// Every number comes to every worker, as a sender's would who repeats it: one takes it.

@@ -108,6 +108,9 @@ fn sharing(of: &Sharing) -> Option<SharingJudged> {
     })
 }
 
+/// What a worker took by one clock, ns.
+type Time = fn(&Worker) -> f64;
+
 /// What a packet takes by one clock: of every worker, weighted, and of the busiest one.
 struct Cost {
     /// Over all workers, each by its part of the packets, ns a packet.
@@ -118,7 +121,7 @@ struct Cost {
     busy: f64,
 }
 
-fn cost(run: &Run, spread: &Spread, time_ns: fn(&Worker) -> f64) -> Option<Cost> {
+fn cost(run: &Run, spread: &Spread, time_ns: Time) -> Option<Cost> {
     let all: u64 = spread.loads.iter().map(|load| load.packets).sum();
     let mut cost = Cost {
         mean_ns: 0.0,
@@ -147,7 +150,7 @@ fn run_of<'a>(instance: &'a Instance, sas: Sas, workers: usize) -> Option<&'a Ru
 fn row(subject: &Subject, sas: Sas, spread: &Spread) -> Option<Row> {
     let workers = spread.loads.len();
     let alone = subject.spreads.iter().find(|of| of.loads.len() == 1)?;
-    let (cpu, wall): (fn(&Worker) -> f64, fn(&Worker) -> f64) = (|w| w.cpu_ns, |w| w.wall_ns);
+    let (cpu, wall): (Time, Time) = (|worker| worker.cpu_ns, |worker| worker.wall_ns);
     let (mut packet_ns, mut by_cpu) = (Vec::new(), Vec::new());
     let (mut by_wall, mut as_spread) = (Vec::new(), Vec::new());
     let mut done: Vec<&Worker> = Vec::new();
