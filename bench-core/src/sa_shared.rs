@@ -183,6 +183,9 @@ mod tests {
         let distinct: BTreeSet<u64> = all.iter().copied().collect();
         assert_eq!((all.len(), distinct.len()), (14, 14));
         assert!(all.iter().all(|before| before + 7 <= Numbers::Sent.last()));
+        let counter = numbers.reserved.load(Ordering::Relaxed);
+        let overrun = counter - Numbers::Sent.last();
+        assert!(overrun <= 7 * WORKERS as u64, "it ran on by {overrun}");
     }
 
     /// Every number comes to every worker, as a sender's would who repeats it: one takes it.

@@ -19,7 +19,7 @@ use crate::fate::{Fate, Reason};
 use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::net::rss::Rss;
 use crate::path::esp_shared::{self, SharedSa};
-use crate::path::{CaseError, PacketPath, Setup, find, keys};
+use crate::path::{CaseError, PacketPath, Setup, find};
 use crate::sa::Keys;
 use crate::wire::{esp, ipv4};
 use crate::workload::{Shape, Workload, came_out};
@@ -28,8 +28,6 @@ use crate::workload::{Shape, Workload, came_out};
 const READINGS_A_LOOK: u64 = 16;
 /// ESP header and IV: what stands in front of the text (RFC 4106, 3.1).
 const ESP_BYTES: usize = esp::HEADER_BYTES + 8;
-/// Octets of an AES-256 key (RFC 4106, 8.1).
-const KEY_BYTES: usize = 32;
 
 /// Who has a security association.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,10 +115,10 @@ pub enum Fault {
     #[error(transparent)]
     Case(#[from] CaseError),
     /// The thread cannot be bound.
-    #[error("a worker cannot be bound to CPU {0}; give fewer --workers")]
+    #[error("a worker cannot be bound to CPU {0}")]
     Pin(usize),
     /// No CPU time.
-    #[error("this system tells no CPU time of a thread; nothing can be measured")]
+    #[error("this system tells no CPU time of a thread")]
     NoCpuTime,
     /// A packet did not come out as it must.
     #[error("packet {packet} of worker {worker}: {why}")]
@@ -162,7 +160,7 @@ impl Crew<'_> {
         };
         let sas: Vec<Keys> = match &shared {
             Some(sa) => vec![sa.keys().clone()],
-            None => self.setups.iter().map(|s| keys(s, KEY_BYTES)).collect(),
+            None => self.setups.iter().map(esp_shared::keys_of).collect(),
         };
         let places: Vec<usize> = (0..self.workloads.len())
             .filter(|at| !self.workloads[*at].is_empty())

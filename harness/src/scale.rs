@@ -15,7 +15,7 @@ use tunneltax_core::net::routes::Routes;
 use tunneltax_core::net::rss::Input;
 use tunneltax_core::path::{Case, Setup, esp_shared, find};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
-use tunneltax_core::scale::{Arrangement, Crew, spread};
+use tunneltax_core::scale::{Arrangement, Crew, Fault, spread};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::scale::{Instance, Load, Run, Sas, Sharing, Spread, Worker};
 
@@ -119,7 +119,7 @@ impl Floor<'_> {
             stop: self.stop,
         }
         .work()
-        .map_err(|why| Failure::Failed(format!("{why}; `tunneltax verify` looks at it alone")))?;
+        .map_err(|why| Failure::Failed(format!("{why}; {}", next_step(&why))))?;
         let nonces = worked.iter().map(|worker| worker.used.len() as u64).sum();
         let workers = worked.into_iter().zip(cpus).map(|(worker, cpu)| Worker {
             cpu: *cpu as u32,
@@ -251,6 +251,17 @@ impl Floor<'_> {
         let own = values(&samples[OWN], &[]).ok_or_else(unread)?;
         let above = [own.sum_ns(), twin.above_ns(0), shared.above_ns(0)];
         Ok((above, anchors))
+    }
+}
+
+fn next_step(why: &Fault) -> &'static str {
+    match why {
+        Fault::Pin(_) => "give fewer --workers, or run it where it may use that CPU",
+        Fault::NoCpuTime => "run it on another one",
+        Fault::Case(_) | Fault::Wrong { .. } => "`tunneltax verify` looks at it alone",
+        Fault::Repeated { .. } | Fault::Foreign { .. } => {
+            "this build must not be used; report it with the command"
+        }
     }
 }
 

@@ -28,6 +28,11 @@ type OfCipher = Ring<{ ring::AES_256 }>;
 
 const FRAMING: Framing = Framing::PLAIN;
 
+/// Keys of the tunnel of a set-up.
+pub fn keys_of(setup: &Setup) -> Keys {
+    keys(setup, OfCipher::KEY_BYTES)
+}
+
 /// An SA for several workers: keys, and what they share of both of its ends.
 pub struct SharedSa {
     keys: Keys,
@@ -39,7 +44,7 @@ impl SharedSa {
     /// Keys and window as the set-up has them; nothing sent yet.
     pub fn new(setup: &Setup) -> Self {
         Self {
-            keys: keys(setup, OfCipher::KEY_BYTES),
+            keys: keys_of(setup),
             numbers: SharedNumbers::new(FRAMING.numbers),
             window: SharedWindow::new(FRAMING.window(setup)),
         }

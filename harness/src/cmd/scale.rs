@@ -19,7 +19,7 @@ use tunneltax_core::proof;
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::bill::provenance_line;
-use tunneltax_reports::record::Capture;
+use tunneltax_reports::record::{Capture, Noise};
 use tunneltax_reports::render;
 use tunneltax_reports::scale::{Cpu, SCHEMA, Scale, Subject, judge, sentences, tables};
 
@@ -53,7 +53,8 @@ pub fn scale(arguments: &ScaleArguments) -> Result<ExitCode, Failure> {
     let cpus = host::cpus();
     let workers = numbers_of_workers(&arguments.workers, cpus.len())?;
     let mixes = mixes(arguments)?;
-    let run_seconds = run_seconds(arguments, &workers, mixes.len().max(1))?;
+    let subjects = mixes.len().max(1);
+    let run_seconds = run_seconds(arguments, &workers, subjects)?;
     output::prepare(&arguments.out)?;
     let disturbance = Disturbance::now();
     let start = Instant::now();
@@ -77,6 +78,7 @@ pub fn scale(arguments: &ScaleArguments) -> Result<ExitCode, Failure> {
         arguments,
         cpus: &cpus[..most],
         workers: &workers,
+        subjects,
         run_seconds,
         clock,
         stop: &stop,
@@ -97,7 +99,11 @@ pub fn scale(arguments: &ScaleArguments) -> Result<ExitCode, Failure> {
     }
     let (mut scale, anchors) = (shop.scale, shop.anchors);
     scale.provenance.seconds = start.elapsed().as_secs_f64();
-    scale.provenance.noise = disturbance.until_now(&anchors);
+    scale.provenance.noise = Noise {
+        // Of this thread, which only waits for workers.
+        involuntary_switches: None,
+        ..disturbance.until_now(&anchors)
+    };
     let state = if stop.load(Ordering::Relaxed) {
         "interrupted"
     } else {
@@ -197,6 +203,8 @@ struct Shop<'a> {
     arguments: &'a ScaleArguments,
     cpus: &'a [usize],
     workers: &'a [usize],
+    /// Workloads in all.
+    subjects: usize,
     run_seconds: f64,
     clock: Clock,
     stop: &'a AtomicBool,
@@ -268,8 +276,7 @@ impl Shop<'_> {
         }
         bar.finish_and_clear();
         if !self.stopped() {
-            let subjects = self.arguments.sizes.len().max(1) as f64;
-            let seconds = f64::from(self.arguments.seconds) * SHARING_PART / subjects;
+            let seconds = f64::from(self.arguments.seconds) * SHARING_PART / self.subjects as f64;
             if let Some((sharing, anchors)) = floor.sharing(INSTANCES, seconds, &mut self.rng)? {
                 subject.sharing = Some(sharing);
                 self.anchors.extend(anchors);

@@ -155,13 +155,19 @@ pub fn sentences(scale: &Scale, judged: &[Judged]) -> Vec<String> {
         said.extend(sharing(subject, judged));
     }
     said.extend(late(judged));
-    let nonces = judged.iter().map(|judged| judged.nonces).sum();
-    said.push(format!(
-        "{} nonces of all workers were looked at: none was used twice under a key; every packet that \
-         was taken came out right.",
-        count(nonces)
-    ));
+    said.extend(nonces(judged));
     said
+}
+
+fn nonces(judged: &[Judged]) -> Option<String> {
+    let nonces: u64 = judged.iter().map(|judged| judged.nonces).sum();
+    (nonces > 0).then(|| {
+        format!(
+            "{} nonces of all workers were looked at: none was used twice under a key; every packet \
+             that was taken came out right.",
+            count(nonces)
+        )
+    })
 }
 
 /// What the kernel says of the CPUs.
