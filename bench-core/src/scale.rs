@@ -19,7 +19,7 @@ use crate::fate::{Fate, Reason};
 use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::net::rss::Rss;
 use crate::path::esp_shared::{self, SharedSa};
-use crate::path::{CaseError, PacketPath, Setup, find};
+use crate::path::{CaseError, PacketPath, Setup};
 use crate::sa::Keys;
 use crate::wire::{esp, ipv4};
 use crate::workload::{Shape, Workload, came_out};
@@ -201,7 +201,7 @@ impl Crew<'_> {
         others: bool,
         begin: &Begin<'_>,
     ) -> Result<Worked, Fault> {
-        let overhead = esp_shared::case().overhead;
+        let overhead = esp_shared::shared().overhead;
         let (workload, shape) = (&self.workloads[at], self.shape);
         let prepared = self.open(at, shared);
         let mut arena = Arena::new(
@@ -250,9 +250,7 @@ impl Crew<'_> {
         }
         Ok(match shared {
             Some(sa) => sa.worker(setup)?,
-            None => find(esp_shared::OF)
-                .expect("the list has the default tunnel")
-                .open(setup)?,
+            None => esp_shared::own().open(setup)?,
         })
     }
 
@@ -339,7 +337,7 @@ impl Bench<'_, '_> {
 
     /// Every packet must have come out, and right, or be too old.
     fn compare(&mut self) -> Result<(), Fault> {
-        let hops = esp_shared::case().hops;
+        let hops = esp_shared::shared().hops;
         for (place, frame) in self.frames.iter_mut().enumerate() {
             let packet = (self.at + place) % self.workload.len();
             let wrong = |why: String| Fault::Wrong {

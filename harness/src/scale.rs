@@ -13,7 +13,7 @@ use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::routes::Routes;
 use tunneltax_core::net::rss::Input;
-use tunneltax_core::path::{Case, Setup, esp_shared, find};
+use tunneltax_core::path::{Setup, esp_shared};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::scale::{Arrangement, Crew, Fault, spread};
 use tunneltax_core::workload::{Shape, Workload};
@@ -27,11 +27,6 @@ use crate::lane_sum::values;
 const OWN: usize = 0;
 const TWIN: usize = 1;
 const SHARED: usize = 2;
-
-/// The tunnel that is scaled.
-pub fn tunnel() -> &'static Case {
-    find(esp_shared::OF).expect("the list has the default tunnel")
-}
 
 /// What workers work on, and where.
 pub struct Floor<'a> {
@@ -221,10 +216,9 @@ impl Floor<'_> {
         roles.shuffle(rng);
         let mut lanes = Vec::new();
         for role in roles {
-            let case = if role == SHARED {
-                esp_shared::case()
-            } else {
-                tunnel()
+            let case = match role {
+                SHARED => esp_shared::shared(),
+                _ => esp_shared::own(),
             };
             let lane = Lane::open(case, &setup, true);
             lanes.push(lane.map_err(|why| Failure::Failed(why.to_string()))?);

@@ -1,13 +1,17 @@
 //! One ESP tunnel on several workers: each has its own memory, flow tables and expanded key, and
 //! all of them one sequence number and one anti-replay window ([`crate::sa_shared`]).
 //!
-//! In no list of cases: `tunneltax scale` is where it is of use. On one worker alone it is
-//! [`case`], which shows what sharing costs where nobody else asks. 32-bit sequence numbers only.
+//! Beside it the same code with a counter and a window of its own, without atomics and lock: the
+//! only difference is what is shared. [`super::esp`] is laid out otherwise: it looks at the window
+//! and takes the inner packet out packet by packet, where this goes through a chunk step by step.
+//!
+//! In no list of cases: `tunneltax scale` is where they are of use. 32-bit sequence numbers only.
 //!
 //! A receiver with one SA sees one outer flow: a card hashes all of it to one queue. What spreads
 //! it over workers again (a hash that looks into ESP, a hand-over in software) is not part of
 //! this.
 
+use std::ops::DerefMut;
 use std::sync::Arc;
 
 use super::esp::{Arrived, Sealer, decapsulate, look_with, sequence};
@@ -17,7 +21,9 @@ use super::jobs::{CHUNK, Jobs};
 use super::{Case, CaseError, PacketPath, Setup, find, keys};
 use crate::cipher::ring::{self, Ring};
 use crate::cipher::{Cipher, KeyLength};
+use crate::fate::Reason;
 use crate::frame::Frame;
+use crate::replay_window::ReplayWindow;
 use crate::sa::{InboundSa, Keys, OutboundSa};
 use crate::sa_shared::{SharedNumbers, SharedWindow};
 
@@ -57,20 +63,89 @@ impl SharedSa {
 
     /// A worker on this SA.
     pub fn worker(self: &Arc<Self>, setup: &Setup) -> Result<Box<dyn PacketPath>, CaseError> {
-        Ok(Box::new(EspShared::<OfCipher>::new(setup, self)?))
+        let source = Arc::clone(self);
+        Ok(Box::new(Worker::<OfCipher, _>::new(
+            setup, &self.keys, source,
+        )?))
     }
+}
+
+/// Where a worker's sequence numbers come from, and the window that its packets come to.
+trait Source {
+    /// The number before so many that nobody else has.
+    fn reserve(&mut self, packets: u64) -> Result<u64, Reason>;
+    /// The window, for the caller alone.
+    fn window(&mut self) -> impl DerefMut<Target = ReplayWindow>;
+}
+
+impl Source for Arc<SharedSa> {
+    #[inline(always)]
+    fn reserve(&mut self, packets: u64) -> Result<u64, Reason> {
+        self.numbers.reserve(packets)
+    }
+
+    #[inline(always)]
+    fn window(&mut self) -> impl DerefMut<Target = ReplayWindow> {
+        self.window.lock()
+    }
+}
+
+/// What a worker has that shares nothing.
+struct Own {
+    used: u64,
+    window: ReplayWindow,
+}
+
+impl Source for Own {
+    #[inline(always)]
+    fn reserve(&mut self, packets: u64) -> Result<u64, Reason> {
+        if packets > FRAMING.numbers.last() - self.used {
+            return Err(Reason::SequenceExhausted);
+        }
+        let before = self.used;
+        self.used += packets;
+        Ok(before)
+    }
+
+    #[inline(always)]
+    fn window(&mut self) -> impl DerefMut<Target = ReplayWindow> {
+        &mut self.window
+    }
+}
+
+/// The tunnel of a worker with an SA of its own. A round trip through it is that of [`OF`].
+pub fn own() -> &'static Case {
+    static CASE: std::sync::OnceLock<Case> = std::sync::OnceLock::new();
+    CASE.get_or_init(|| Case {
+        id: "esp+own/aes-256-gcm@ring",
+        title: "ESP with a sequence number and a window of its own, chunk by chunk",
+        step_of: Some(OF),
+        step: "steps by chunk",
+        make: |_, setup| {
+            let source = Own {
+                used: 0,
+                window: ReplayWindow::new(FRAMING.window(setup)),
+            };
+            Ok(Box::new(Worker::<OfCipher, _>::new(
+                setup,
+                &keys_of(setup),
+                source,
+            )?))
+        },
+        ..*shared()
+    })
 }
 
 /// The tunnel of a worker that is alone on an SA that could be shared. A round trip through it is
 /// that of [`OF`].
-pub fn case() -> &'static Case {
+pub fn shared() -> &'static Case {
     static CASE: std::sync::OnceLock<Case> = std::sync::OnceLock::new();
     CASE.get_or_init(|| {
         let of = find(OF).expect("the list has the default tunnel");
         Case {
             id: "esp+shared/aes-256-gcm@ring",
             title: "ESP with a sequence number and a window that workers can share",
-            step_of: Some(OF),
+            step_of: Some("esp+own/aes-256-gcm@ring"),
             step: "sharing",
             make: |_, setup| Arc::new(SharedSa::new(setup)).worker(setup),
             describe: |_, _| None,
@@ -83,43 +158,43 @@ pub fn case() -> &'static Case {
 }
 
 /// A worker's pair of gateways.
-struct EspShared<C> {
+struct Worker<C, S> {
     near: Forwarder,
     sealer: Sealer<C>,
     opener: Opener<C>,
     far: Forwarder,
-    sa: Arc<SharedSa>,
+    source: S,
 }
 
-/// The receiver's half: as that of a tunnel with one worker, but for the window.
+/// The receiver's half.
 struct Opener<C> {
     /// Without a window of its own.
     sa: InboundSa<C>,
     jobs: Jobs,
 }
 
-impl<C: Cipher> EspShared<C> {
-    fn new(setup: &Setup, sa: &Arc<SharedSa>) -> Result<Self, KeyLength> {
-        let outbound = OutboundSa::new(&sa.keys, FRAMING.numbers)?;
+impl<C: Cipher, S: Source> Worker<C, S> {
+    fn new(setup: &Setup, keys: &Keys, source: S) -> Result<Self, KeyLength> {
+        let outbound = OutboundSa::new(keys, FRAMING.numbers)?;
         Ok(Self {
             near: Forwarder::new(setup, Rules::Default),
             sealer: Sealer::new(setup, outbound, FRAMING),
             opener: Opener {
-                sa: InboundSa::new(&sa.keys, FRAMING.numbers, 0)?,
+                sa: InboundSa::new(keys, FRAMING.numbers, 0)?,
                 jobs: Jobs::new(),
             },
             far: Forwarder::new(setup, Rules::Default),
-            sa: Arc::clone(sa),
+            source,
         })
     }
 }
 
-impl<C: Cipher> PacketPath for EspShared<C> {
+impl<C: Cipher, S: Source> PacketPath for Worker<C, S> {
     fn send(&mut self, burst: &mut [Frame<'_>]) {
         for chunk in burst.chunks_mut(CHUNK) {
             self.near.forward_burst(chunk);
             let packets = chunk.iter().filter(|frame| frame.is_carried()).count();
-            match self.sa.numbers.reserve(packets as u64) {
+            match self.source.reserve(packets as u64) {
                 Ok(before) => {
                     // It hands out one number a packet that it seals: never more than these.
                     self.sealer.go_on_after(before);
@@ -132,7 +207,7 @@ impl<C: Cipher> PacketPath for EspShared<C> {
 
     fn receive(&mut self, burst: &mut [Frame<'_>]) {
         for chunk in burst.chunks_mut(CHUNK) {
-            self.opener.open_chunk(chunk, &self.sa.window);
+            self.opener.open_chunk(chunk, &mut self.source);
             self.far.forward_burst(chunk);
         }
     }
@@ -142,19 +217,19 @@ impl<C: Cipher> Opener<C> {
     /// In the order of RFC 4303, 3.4: SPI, window, ICV, window again, and only then anything
     /// inside is believed.
     #[inline(always)]
-    fn open_chunk(&mut self, chunk: &mut [Frame<'_>], shared: &SharedWindow) {
+    fn open_chunk(&mut self, chunk: &mut [Frame<'_>], source: &mut impl Source) {
         let Self { sa, jobs } = self;
         let arrived = jobs.fill(chunk, |frame, at| {
             let arrived = Arrived::read(FRAMING.underlay, frame)?;
             if arrived.spi != sa.spi {
-                return Err(crate::fate::Reason::WrongSpi);
+                return Err(Reason::WrongSpi);
             }
             look_with(sa, arrived, frame, at, |_| Ok(()))
         });
         let count = arrived.len();
         let mut refused = false;
         {
-            let window = shared.lock();
+            let window = source.window();
             for job in arrived {
                 if let Err(reason) = window.check(sequence(job)) {
                     chunk[job.frame as usize].drop_as(reason);
@@ -169,7 +244,7 @@ impl<C: Cipher> Opener<C> {
         };
         sa.cipher.open(chunk, looked_at);
         {
-            let mut window = shared.lock();
+            let mut window = source.window();
             for job in looked_at {
                 let frame = &mut chunk[job.frame as usize];
                 if !frame.is_carried() {
@@ -195,7 +270,7 @@ impl<C: Cipher> Opener<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fate::{Fate, Reason};
+    use crate::fate::Fate;
     use crate::frame::Arena;
     use crate::path::reference;
     use crate::synth::{Mix, Recipe};
@@ -306,6 +381,18 @@ mod tests {
             };
             assert_eq!(frame.fate, expected, "number {}", at + 1);
         }
+    }
+
+    #[test]
+    fn a_worker_of_its_own_ends_at_the_last_number() {
+        let last = FRAMING.numbers.last();
+        let mut own = Own {
+            used: last - 16,
+            window: ReplayWindow::new(64),
+        };
+        assert_eq!(own.reserve(17), Err(Reason::SequenceExhausted));
+        assert_eq!(own.reserve(16), Ok(last - 16));
+        assert_eq!(own.reserve(1), Err(Reason::SequenceExhausted));
     }
 
     #[test]

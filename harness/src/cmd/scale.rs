@@ -29,7 +29,7 @@ use crate::cli::ScaleArguments;
 use crate::disturbance::Disturbance;
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::generated::Generated;
-use crate::scale::{Floor, flows, load, tunnel};
+use crate::scale::{Floor, flows, load};
 use crate::sides::{SideCount, Sides};
 use crate::{host, output, outset, progress};
 
@@ -229,7 +229,7 @@ impl Shop<'_> {
         }
         let all = Workload::new(chunk.packets().collect());
         let setup = self.setup.for_packets(all.flow_room());
-        let proof = proof::prove(tunnel(), &setup, &all)
+        let proof = proof::prove(esp_shared::own(), &setup, &all)
             .map_err(|why| Failure::Failed(format!("{name}: {why}; report it with the capture")))?;
         let workload = all.filtered(&proof.carried);
         if workload.is_empty() {

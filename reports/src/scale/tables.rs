@@ -140,6 +140,7 @@ fn interval(of: &Estimate, digits: usize) -> String {
         Some(half) => format!("{:.digits$} ± {half:.digits$}", of.mean),
         None => format!("{:.digits$}", of.mean),
     }
+    .replace('-', "−")
 }
 
 fn percent(part: f64) -> String {
