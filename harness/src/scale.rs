@@ -267,7 +267,7 @@ pub fn load<'p>(packets: impl Iterator<Item = &'p [u8]>) -> Load {
     })
 }
 
-/// How many flows there are, directions apart, and what the one with the most packets has. What
+/// How many flows there are, directions apart, and what the one with the most bytes has. What
 /// cannot be hashed is one flow, since it stays on one worker.
 pub fn flows<'p>(packets: impl Iterator<Item = &'p [u8]>) -> (u64, Load) {
     let mut flows: HashMap<Option<Input>, Load> = HashMap::new();
@@ -276,7 +276,7 @@ pub fn flows<'p>(packets: impl Iterator<Item = &'p [u8]>) -> (u64, Load) {
         flow.packets += 1;
         flow.bytes += packet.len() as u64;
     }
-    let largest = flows.values().max_by_key(|of| (of.packets, of.bytes));
+    let largest = flows.values().max_by_key(|of| (of.bytes, of.packets));
     (flows.len() as u64, largest.copied().unwrap_or_default())
 }
 

@@ -57,7 +57,7 @@ pub struct Subject {
     pub all: Load,
     /// Flows of one direction: packets with one hash input.
     pub flows: u64,
-    /// The one with the most packets.
+    /// The one with the most bytes.
     pub largest_flow: Load,
     /// Packets handed to a path in one call.
     pub burst: u32,

@@ -24,6 +24,7 @@ fn spread(subject: &Subject) -> Table {
                 Cell::Number(percent(bytes)),
                 Cell::Number(idle.count().to_string()),
                 Cell::Number(format!("{:.2}", 1.0 / packets.max(f64::EPSILON))),
+                Cell::Number(format!("{:.2}", 1.0 / bytes.max(f64::EPSILON))),
             ],
         }
     });
@@ -36,19 +37,22 @@ fn spread(subject: &Subject) -> Table {
         ),
         note: format!(
             "{} packets of {} flows, directions apart; the largest has {} % of the packets and {} % \
-             of the bytes, and no number of workers carries more than {:.2} times what one does",
+             of the bytes: counted in packets no number of workers carries more than {:.2} times \
+             what one does, counted in bytes {:.2}; what a packet costs lies between",
             count(subject.all.packets),
             count(subject.flows),
             percent(largest),
             percent(largest_bytes),
             1.0 / largest.max(f64::EPSILON),
+            1.0 / largest_bytes.max(f64::EPSILON),
         ),
         head: [
             "",
             "busiest packets %",
             "busiest bytes %",
             "without packets",
-            "× at best",
+            "× at best, packets",
+            "× at best, bytes",
         ]
         .map(str::to_owned)
         .to_vec(),
