@@ -11,9 +11,11 @@
 //! | [`net`] | routes, security group | `wire`, `fate` |
 //! | [`replay_window`] | which sequence numbers were received | `fate` |
 //! | [`sa`] | the two ends of a security association | `cipher`, `replay_window`, `fate` |
+//! | [`sa_shared`] | what several workers share of one of them | `sa`, `replay_window`, `fate` |
 //! | [`sa_table`] | many of them, and how one is found | `fate` |
-//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `sa_table`, `replay_window`, `net`, `wire`, `frame`, `fate`; `slowed` alone `clock` |
+//! | [`path`] | ways through a pair of gateways, and the list of cases | `cipher`, `sa`, `sa_shared`, `sa_table`, `replay_window`, `net`, `wire`, `frame`, `fate`; `slowed` alone `clock` |
 //! | [`clock`] | ticks and their cost | |
+//! | [`cpu_time`] | what a thread has had of its CPU | |
 //! | [`anchor`] | the core's speed, and how much of it is ours | `clock` |
 //! | [`latency`] | the histogram | |
 //! | [`workload`] | packets, and how they are laid out | `path`, `net`, `wire`, `frame` |
@@ -21,6 +23,7 @@
 //! | [`shares`] | what of a burst total a packet is charged with | |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `frame`, `fate` |
 //! | [`paced`] | packets at their times: the loop of a gateway that polls | `path`, `workload`, `clock`, `frame` |
+//! | [`scale`] | workers at the same time, each timed | `path`, `workload`, `net`, `clock`, `cpu_time`, `anchor`, `frame`, `fate`, `sa` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
 //! | [`vectors`] | published vectors through every cipher | `cipher` |
 
@@ -28,6 +31,7 @@ pub mod anchor;
 pub mod capture;
 pub mod cipher;
 pub mod clock;
+pub mod cpu_time;
 pub mod fate;
 pub mod frame;
 pub mod latency;
@@ -38,7 +42,9 @@ pub mod proof;
 pub mod replay;
 pub mod replay_window;
 pub mod sa;
+pub mod sa_shared;
 pub mod sa_table;
+pub mod scale;
 pub mod shares;
 pub mod synth;
 pub mod trap;

@@ -30,7 +30,7 @@ pub enum Numbers {
 
 impl Numbers {
     /// The last one: a repeated number would repeat a nonce (RFC 4303, 3.3.3).
-    const fn last(self) -> u64 {
+    pub(crate) const fn last(self) -> u64 {
         match self {
             Self::Sent => u32::MAX as u64,
             Self::Extended => u64::MAX,

@@ -54,6 +54,15 @@ Files in --out:
   comparison.json  tunneltax-comparison/1: rows with case, verdict, percent (mean, low, high), p, why
   comparison.md    the same for a pull request";
 
+/// What `scale --help` says of the outcome.
+const SCALE: &str = "\
+Exit codes:
+  0  done
+  1  failed: a packet came out wrong, a nonce was used twice, or it was interrupted; what was
+     measured until then is in scale.json
+  2  usage
+  3  done, on a capture that ends within a frame";
+
 /// Least and most bytes of a packet that enters a gateway.
 pub const MTU: (i64, i64) = (68, 9216);
 /// Least and most packets of an anti-replay window.
@@ -220,6 +229,10 @@ pub enum Verb {
     /// Run a record's command again, and compare both
     #[command(after_help = COMPARED)]
     Rerun(RerunArguments),
+    /// Measure N workers at the same time, as a card's hash spreads flows: with an SA each, and with
+    /// one for all
+    #[command(after_help = SCALE)]
+    Scale(ScaleArguments),
 }
 
 /// `run`.
@@ -497,6 +510,41 @@ pub struct SelftestArguments {
     pub quiet: bool,
     /// Time for all comparisons, seconds; each takes less than 10 s
     #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = clap::value_parser!(u32).range(60..=86_400))]
+    pub seconds: u32,
+    /// Seed of keys, routes, order and packets
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `scale`.
+#[derive(Debug, Args)]
+pub struct ScaleArguments {
+    /// A capture (pcap or pcapng, plain, gzip or zstd); generated packets if left out
+    #[arg(conflicts_with = "sizes")]
+    pub file: Option<PathBuf>,
+    /// Numbers of workers, comma-separated, each worker on a CPU of its own; 1, 2, 4 and so on up to
+    /// all CPUs if left out. One worker is always measured
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=128))]
+    pub workers: Vec<u16>,
+    /// Sizes of generated packets (IP total length, or imix, ipsec-imix), comma-separated
+    #[arg(
+        long = "size",
+        value_name = "LIST",
+        value_delimiter = ',',
+        default_value = "64,1440"
+    )]
+    pub sizes: Vec<String>,
+    /// Where scale.json goes
+    #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
+    pub out: PathBuf,
+    /// Write scale.json to standard output and nothing else
+    #[arg(long)]
+    pub json: bool,
+    /// Print nothing; the file and the exit code say it all
+    #[arg(long)]
+    pub quiet: bool,
+    /// Time for measuring, seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u32).range(1..=86_400))]
     pub seconds: u32,
     /// Seed of keys, routes, order and packets
     #[arg(long, default_value_t = 1)]

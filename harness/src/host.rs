@@ -123,6 +123,26 @@ fn cache_bytes(level: u8) -> Option<u64> {
     })
 }
 
+/// CPUs that this thread may run on, ascending.
+pub fn cpus() -> Vec<usize> {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let mut ids: Vec<usize> = cores.into_iter().map(|core| core.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Binds this thread to a CPU.
+pub fn pin_to(cpu: usize) -> bool {
+    core_affinity::set_for_current(core_affinity::CoreId { id: cpu })
+}
+
+/// CPUs that are hardware threads of the same core as this one, itself included, as the kernel
+/// lists them.
+pub fn siblings(cpu: usize) -> Option<String> {
+    let topology = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
+    read(Path::new(&topology).join("thread_siblings_list"))
+}
+
 /// Binds this thread to the last CPU: the first one serves most interrupts.
 pub fn pin() -> Option<usize> {
     let core = core_affinity::get_core_ids()?

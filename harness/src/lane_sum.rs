@@ -58,6 +58,11 @@ pub struct Values {
 }
 
 impl Values {
+    /// Send and receive together, ns a packet.
+    pub fn sum_ns(&self) -> f64 {
+        self.sum
+    }
+
     /// Send and receive together, minus those of the other lane of this place, ns a packet.
     pub fn above_ns(&self, other: usize) -> f64 {
         self.against.get(other).map_or(f64::NAN, |parts| parts[2])

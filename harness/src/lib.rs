@@ -29,6 +29,7 @@ mod progress;
 mod received;
 mod records;
 mod sample;
+mod scale;
 pub mod scenario;
 mod schedule;
 mod select;
@@ -64,6 +65,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+        Some(Verb::Scale(arguments)) => cmd::scale::scale(&arguments),
         Some(Verb::Selftest(arguments)) => cmd::selftest::selftest(&arguments),
         Some(Verb::Compare(arguments)) => cmd::compare::compare(&arguments),
         Some(Verb::Rerun(arguments)) => cmd::rerun::rerun(&arguments),

@@ -8,6 +8,7 @@
 //! | [`model`] | queueing in virtual time | |
 //! | [`load`] | the versioned result of a run under load | `record`, `stats`, `histogram`, `model` |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
+//! | [`scale`] | workers at the same time, and what they do of what one does | `record`, `stats` |
 //! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats` |
 //! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
 //! | [`render`] | three looks at one bill, two at a comparison | `bill`, `compare`, `record` |
@@ -19,5 +20,6 @@ pub mod load;
 pub mod model;
 pub mod record;
 pub mod render;
+pub mod scale;
 pub mod selftest;
 pub mod stats;

@@ -7,6 +7,7 @@ pub mod flows;
 pub mod fragments;
 pub mod route_tables;
 pub mod routes;
+pub mod rss;
 pub mod rule_sets;
 pub mod rules;
 pub mod security_group;

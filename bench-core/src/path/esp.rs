@@ -215,7 +215,7 @@ fn job(place: Place, nonce: [u8; NONCE_BYTES], spi: u32, numbers: Numbers, seque
 
 /// The sequence number in a job's associated data.
 #[inline(always)]
-fn sequence(job: &Job) -> u64 {
+pub(super) fn sequence(job: &Job) -> u64 {
     let (_, number) = job.aad.split_at(4);
     let number = number.first_chunk().copied().map_or(0, u64::from_be_bytes);
     if job.aad_len == 8 {
@@ -324,6 +324,18 @@ pub(super) fn look<C: Cipher>(
     frame: &Frame<'_>,
     at: u32,
 ) -> Result<Job, Reason> {
+    look_with(sa, arrived, frame, at, |sequence| sa.window.check(sequence))
+}
+
+/// The same with another window than the SA's own.
+#[inline(always)]
+pub(super) fn look_with<C: Cipher>(
+    sa: &InboundSa<C>,
+    arrived: Arrived,
+    frame: &Frame<'_>,
+    at: u32,
+    check: impl FnOnce(u64) -> Result<(), Reason>,
+) -> Result<Job, Reason> {
     let Arrived {
         esp_start,
         spi,
@@ -340,7 +352,7 @@ pub(super) fn look<C: Cipher>(
         return Err(Reason::Truncated);
     }
     let sequence = sa.sequence(sent)?;
-    sa.window.check(sequence)?;
+    check(sequence)?;
     let place = Place {
         frame: at,
         text_start: esp_start + esp_bytes(C::LAYOUT),
@@ -396,7 +408,7 @@ fn shares_the_port(datagram: &[u8]) -> Result<(), Reason> {
 
 /// Takes the inner packet out, and applies what the outer ECN field says.
 #[inline(always)]
-fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
+pub(super) fn decapsulate(frame: &mut Frame<'_>, job: &Job) -> Result<(), Reason> {
     let packet = frame.bytes_mut();
     let (text_start, text_end) = (job.text_start as usize, job.icv_start as usize);
     let outer_class = traffic_class::get(packet).ok_or(Reason::MalformedHeader)?;

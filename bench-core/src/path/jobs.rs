@@ -45,4 +45,19 @@ impl Jobs {
         }
         self.0.get(..used).unwrap_or_default()
     }
+
+    /// Of the first `used` jobs those of frames that are still carried, in their order.
+    #[inline(always)]
+    pub fn carried(&mut self, used: usize, chunk: &[Frame<'_>]) -> &[Job] {
+        let mut kept = 0;
+        for at in 0..used.min(CHUNK) {
+            let job = self.0[at];
+            let frame = chunk.get(job.frame as usize);
+            if frame.is_some_and(Frame::is_carried) {
+                self.0[kept] = job;
+                kept += 1;
+            }
+        }
+        self.0.get(..kept).unwrap_or_default()
+    }
 }

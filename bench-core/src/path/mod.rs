@@ -8,6 +8,7 @@ pub mod dtls;
 pub mod esp;
 pub mod esp_fitted;
 pub mod esp_many;
+pub mod esp_shared;
 pub mod esp_transit;
 pub mod forward;
 pub mod framing;

@@ -8,6 +8,7 @@ pub mod report;
 pub mod rerun;
 pub mod run;
 mod run_keys;
+pub mod scale;
 pub mod selftest;
 pub mod verify;
 mod verify_keys;

@@ -16,4 +16,4 @@ pub use comparison::{comparison_markdown, comparison_terminal};
 pub use html::html;
 pub use load::{load_html, load_markdown, load_terminal};
 pub use markdown::markdown;
-pub use terminal::{TerminalStyle, table, terminal};
+pub use terminal::{TerminalStyle, paragraphs, table, terminal};

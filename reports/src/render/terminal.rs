@@ -60,6 +60,15 @@ pub fn table(table: &Table, style: &TerminalStyle) -> String {
     out.text
 }
 
+/// Draws sentences that are no part of a bill, a paragraph each.
+pub fn paragraphs(sentences: &[String], style: &TerminalStyle) -> String {
+    let mut out = Page::new(style);
+    for sentence in sentences {
+        out.paragraph(sentence, "", "  ");
+    }
+    out.text
+}
+
 /// Cases by workloads: sizes always, captures and classes where there are some.
 fn overview(out: &mut Page, bill: &Bill<'_>, full: bool) {
     let kinds: [(&str, &[WorkloadKind]); 4] = [
