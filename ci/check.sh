@@ -72,7 +72,7 @@ run() {
 selftest() {
     release
     local code=0
-    "$tunneltax" selftest --seconds 75 --out "$work/selftest" >"$work/selftest.txt" || code=$?
+    "$tunneltax" selftest --seconds 100 --out "$work/selftest" >"$work/selftest.txt" || code=$?
     cat "$work/selftest.txt"
     case $code in
         0) ran "selftest" ;;

@@ -76,8 +76,12 @@ pub fn measure(
     let stretches = readings.len();
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
     let mut arena = arena(&cases, workload, shape.arena_packets());
+    let mut frames = arena.frames();
+    if shape.scattered {
+        frames.shuffle(order_rng);
+    }
     let mut desk = Desk {
-        frames: arena.frames(),
+        frames,
         stamps: vec![0; shape.packets_per_reading + 1],
         spans: Spans::new(if workload.labels().is_empty() {
             0

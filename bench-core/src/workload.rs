@@ -329,6 +329,8 @@ pub struct Caches {
     pub l1d_bytes: usize,
     /// L2 cache.
     pub l2_bytes: usize,
+    /// Last-level cache, which cores may share.
+    pub l3_bytes: usize,
 }
 
 impl Default for Caches {
@@ -337,6 +339,7 @@ impl Default for Caches {
         Self {
             l1d_bytes: 32 << 10,
             l2_bytes: 512 << 10,
+            l3_bytes: 32 << 20,
         }
     }
 }
@@ -350,10 +353,12 @@ pub struct Shape {
     pub packets_per_reading: usize,
     /// Readings between two fills of the arena; 1 is hot.
     pub readings_per_fill: usize,
+    /// Neighbours in a burst are none in memory, so that no cache fetches the next one by itself.
+    pub scattered: bool,
 }
 
-/// Most bytes of an arena that is made larger for the flows of its packets.
-const FLOWS_ARENA_BYTES: usize = 256 << 20;
+/// Most bytes of an arena, of the lines that paths touch.
+const ARENA_BYTES_MAX: usize = 256 << 20;
 
 /// Bytes around a packet that a path of this project may touch.
 const AROUND_PACKET_BYTES: usize = 2 * LINE_BYTES;
@@ -371,18 +376,37 @@ impl Shape {
             burst,
             packets_per_reading: burst * bursts,
             readings_per_fill: 1,
+            scattered: false,
         }
     }
 
     /// Warm: between the fill of a packet and its turn, twice the L2 was written, counting only
     /// the lines of packets of a mean size.
     pub fn warm(longest: usize, mean_bytes: f64, burst: usize, caches: Caches) -> Self {
-        let hot = Self::hot(longest, burst, caches);
-        let written = (mean_bytes.ceil() as usize).next_multiple_of(LINE_BYTES);
-        let packets = (2 * caches.l2_bytes).div_ceil(written.max(LINE_BYTES));
+        Self::hot(longest, burst, caches).behind(2 * caches.l2_bytes, mean_bytes)
+    }
+
+    /// Cold: the same of twice the last-level cache, as far as [`ARENA_BYTES_MAX`] go.
+    pub fn cold(longest: usize, mean_bytes: f64, burst: usize, caches: Caches) -> Self {
+        let behind = Self::hot(longest, burst, caches).behind(2 * caches.l3_bytes, mean_bytes);
+        let most = ARENA_BYTES_MAX / touched_bytes(longest);
         Self {
-            readings_per_fill: packets.div_ceil(hot.packets_per_reading).max(2),
-            ..hot
+            readings_per_fill: behind
+                .readings_per_fill
+                .min(most / behind.packets_per_reading)
+                .max(2),
+            scattered: true,
+            ..behind
+        }
+    }
+
+    /// So many bytes are written between the fill of a packet and its turn.
+    fn behind(self, bytes: usize, mean_bytes: f64) -> Self {
+        let written = (mean_bytes.ceil() as usize).next_multiple_of(LINE_BYTES);
+        let packets = bytes.div_ceil(written.max(LINE_BYTES));
+        Self {
+            readings_per_fill: packets.div_ceil(self.packets_per_reading).max(2),
+            ..self
         }
     }
 
@@ -394,7 +418,7 @@ impl Shape {
         if self.readings_per_fill == 1 {
             return self;
         }
-        let packets = flows.min(FLOWS_ARENA_BYTES / touched_bytes(longest));
+        let packets = flows.min(ARENA_BYTES_MAX / touched_bytes(longest));
         let readings = packets.div_ceil(self.packets_per_reading);
         Self {
             readings_per_fill: self.readings_per_fill.max(readings),
@@ -443,6 +467,25 @@ mod tests {
             assert!(
                 warm.arena_packets() * longest.next_multiple_of(LINE_BYTES) >= 2 * caches.l2_bytes
             );
+        }
+    }
+
+    #[test]
+    fn cold_does_not_fit_the_last_level_cache_or_is_as_large_as_may_be() {
+        let caches = Caches::default();
+        for longest in [20, 64, 576, 1440, 1500] {
+            let cold = Shape::cold(longest, longest as f64, 32, caches);
+            let written = cold.arena_packets() * longest.next_multiple_of(LINE_BYTES);
+            let touched = cold.arena_packets() * touched_bytes(longest);
+            let reading = cold.packets_per_reading * touched_bytes(longest);
+            assert!(touched <= ARENA_BYTES_MAX, "{longest}");
+            let largest = touched + reading > ARENA_BYTES_MAX;
+            assert!(
+                written >= 2 * caches.l3_bytes || largest,
+                "{longest}: {written}"
+            );
+            let hot = Shape::hot(longest, 32, caches);
+            assert_eq!(cold.packets_per_reading, hot.packets_per_reading);
         }
     }
 

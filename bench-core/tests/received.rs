@@ -95,6 +95,7 @@ fn every_round_takes_in_what_arrived_once() {
             burst: 8,
             packets_per_reading: 24,
             readings_per_fill: 1,
+            scattered: false,
         };
         let warm = Shape {
             readings_per_fill: 7,
@@ -196,6 +197,7 @@ fn the_last_reading_begins_earlier_and_repeats_nothing() {
         burst: 8,
         packets_per_reading: 24,
         readings_per_fill: 1,
+        scattered: false,
     };
     assert_eq!(workload.readings(shape), [0..24, 24..48, 26..50]);
     let few = Workload::of_arrivals(case.framing, &sas, &arrivals[..5]);

@@ -249,7 +249,7 @@ pub struct RunArguments {
         long,
         value_name = "FILE",
         requires = "files",
-        conflicts_with_all = ["mtu", "sizes", "waterfall", "flows", "near", "show_addresses"]
+        conflicts_with_all = ["mtu", "sizes", "waterfall", "flows", "near", "show_addresses", "cold", "cost_model"]
     )]
     pub esp_keys: Option<PathBuf>,
     /// Options.
@@ -325,6 +325,10 @@ pub struct RunOptions {
     /// More numbers than one, comma-separated, give a cost curve
     #[arg(long, value_name = "LIST", value_delimiter = ',', default_values_t = [synth::FLOWS as u32], value_parser = clap::value_parser!(u32).range(1..=synth::FLOWS_MAX as i64))]
     pub flows: Vec<u32>,
+    /// Also generated packets cold: twice the last-level cache is written between the fill of a
+    /// packet and its turn
+    #[arg(long)]
+    pub cold: bool,
     /// Also sizes enough, partial and whole cipher blocks, for a model of what a packet of any
     /// length costs; it is held against mixes and captures
     #[arg(long)]
@@ -508,8 +512,9 @@ pub struct SelftestArguments {
     /// Print nothing; the file and the exit code say it all
     #[arg(long)]
     pub quiet: bool,
-    /// Time for all comparisons, seconds; each takes less than 10 s
-    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = clap::value_parser!(u32).range(60..=86_400))]
+    /// Time for all of it, seconds, 90 at least: some 35 to find the slow-downs, the rest for
+    /// comparisons of less than 10 s each
+    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = clap::value_parser!(u32).range(90..=86_400))]
     pub seconds: u32,
     /// Seed of keys, routes, order and packets
     #[arg(long, default_value_t = 1)]
@@ -571,10 +576,10 @@ pub struct ReportArguments {
 #[derive(Clone, Debug, Args)]
 pub struct RuleOptions {
     /// What is called the same, either way
-    #[arg(long, value_name = "PERCENT", default_value_t = MARGIN_PERCENT, value_parser = margin)]
+    #[arg(long, value_name = "PERCENT", default_value_t = MARGIN_PERCENT, value_parser = margin, allow_negative_numbers = true)]
     pub margin: f64,
     /// What two runs of one program may differ by, where there is one run a side
-    #[arg(long, value_name = "PERCENT", default_value_t = FLOOR_PERCENT, value_parser = floor)]
+    #[arg(long, value_name = "PERCENT", default_value_t = FLOOR_PERCENT, value_parser = floor, allow_negative_numbers = true)]
     pub floor: f64,
     /// Case that rows are divided by; the median of their group if left out
     #[arg(long, value_name = "CASE")]

@@ -108,6 +108,7 @@ pub fn caches() -> Caches {
     Caches {
         l1d_bytes: or(cache_bytes(1), fallback.l1d_bytes),
         l2_bytes: or(cache_bytes(2), fallback.l2_bytes),
+        l3_bytes: or(cache_bytes(3), fallback.l3_bytes),
     }
 }
 

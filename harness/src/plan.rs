@@ -8,6 +8,8 @@ use tunneltax_core::replay::{self, Lane};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Caches, Shape, Workload};
 
+use tunneltax_reports::record::Temperature;
+
 use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::measure::{Bench, INSTANCES_MIN, Portion};
@@ -167,6 +169,8 @@ pub struct Planner {
     pub caches: Caches,
     /// Burst size asked for.
     pub burst: usize,
+    /// Generated packets are measured cold, too.
+    pub cold: bool,
 }
 
 impl Planner {
@@ -179,11 +183,17 @@ impl Planner {
     }
 
     /// Layouts of generated packets: warm, every flow has had its turn since a packet of the
-    /// same one.
-    pub fn generated_shapes(&self, of: Generated) -> [Shape; 2] {
-        let longest = of.longest();
-        self.shapes(longest, of.mix.mean_bytes())
-            .map(|shape| shape.over_flows(of.flows, longest))
+    /// same one; cold where that is asked for.
+    pub fn generated_shapes(&self, of: Generated) -> Vec<(Temperature, Shape)> {
+        let (longest, mean_bytes) = (of.longest(), of.mix.mean_bytes());
+        let [hot, warm] = self.shapes(longest, mean_bytes);
+        let cold = Shape::cold(longest, mean_bytes, self.burst, self.caches);
+        let cold = self.cold.then_some((Temperature::Cold, cold));
+        let all = [(Temperature::Hot, hot), (Temperature::Warm, warm)];
+        all.into_iter()
+            .chain(cold)
+            .map(|(at, shape)| (at, shape.over_flows(of.flows, longest)))
+            .collect()
     }
 
     /// Seconds that so many instances and rounds of some work should take, proof included.
@@ -249,6 +259,7 @@ impl Planner {
             cost,
             caches: Caches::default(),
             burst: 32,
+            cold: false,
         }
     }
 }

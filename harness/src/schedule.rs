@@ -31,7 +31,7 @@ pub const CAPTURE_PACKETS_MIN: u64 = 256;
 const KEPT_MIN: f64 = 0.25;
 /// Size for which layouts are planned: the longest packet of most captures.
 const LONGEST: usize = 1500;
-/// Temperatures, in the order of [`Planner::shapes`].
+/// Temperatures of captures, in the order of [`Planner::shapes`].
 pub const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
 
 /// Which size classes of captures are measured.
@@ -73,10 +73,15 @@ impl Schedule {
         full: bool,
     ) -> Self {
         let share = if surveys.is_empty() { 1.0 } else { SIZES_SHARE };
-        let size_groups = TEMPERATURES.len() * generated.len();
+        let works: Vec<Work> = generated
+            .iter()
+            .flat_map(|of| size_works(planner, *of))
+            .collect();
+        let size_groups = works.len();
         let seconds_per_size = seconds * share / size_groups.max(1) as f64;
-        let works = generated.iter().flat_map(|of| size_works(planner, *of));
-        let fits = works.map(|work| planner.fit(&work, seconds_per_size, 1.0));
+        let fits = works
+            .into_iter()
+            .map(|work| planner.fit(&work, seconds_per_size, 1.0));
         let (mut size_seconds, mut instances_min) = (0.0, planner.instances);
         for (portion, predicted) in fits {
             size_seconds += predicted;
@@ -212,10 +217,10 @@ impl Schedule {
     }
 }
 
-/// A generated workload, hot and warm.
-fn size_works(planner: &Planner, of: Generated) -> [Work; 2] {
-    let shapes = planner.generated_shapes(of);
-    shapes.map(|shape| Work::generated(of, shape))
+/// A generated workload at every temperature.
+fn size_works(planner: &Planner, of: Generated) -> impl Iterator<Item = Work> {
+    let shapes = planner.generated_shapes(of).into_iter();
+    shapes.map(move |(_, shape)| Work::generated(of, shape))
 }
 
 /// Most packets of each capture for which `fits` holds; at least [`CAPTURE_PACKETS_MIN`].

@@ -18,6 +18,11 @@ static RUNS: LazyLock<tempfile::TempDir> = LazyLock::new(|| {
         command.arg("--out").arg(runs.path().join(name));
         let redis = program::bundled("redis.pcap.zst");
         assert_eq!(command.arg(redis).status().unwrap().code(), Some(0));
+        // What a busy machine forbids to be told is a test of its own.
+        let path = runs.path().join(name).join("record.json");
+        let mut record = json(&path);
+        record["provenance"]["noise"]["shared_percent"] = 0.into();
+        std::fs::write(&path, record.to_string()).unwrap();
     }
     runs
 });
@@ -118,6 +123,55 @@ fn a_slowed_case_is_slower_and_the_exit_code_says_so() {
     }
     let back = compared(&slowed, &record("one"), &["--quiet"]);
     assert_eq!((back.status.code(), back.stdout.len()), (Some(0), 0));
+}
+
+/// A case that came to fail is no comparison, and no silence either.
+#[test]
+fn a_row_that_came_to_fail_is_a_failure() {
+    let folder = folder();
+    let mut broken = json(&record("two"));
+    for row in rows_of(&mut broken) {
+        if row["case"] == "esp/aes-256-gcm@ring" {
+            row["passed"] = false.into();
+            row["message"] = "packet 3 came back changed".into();
+            row["figures"] = Value::Null;
+        }
+    }
+    let path = folder.path().join("broken.json");
+    std::fs::write(&path, broken.to_string()).unwrap();
+    let expected = [
+        "esp/aes-256-gcm@ring of 64 bytes, hot",
+        "failed in B and not in A",
+    ];
+    refused(&compared(&record("one"), &path, &["--quiet"]), 1, &expected);
+    // It was broken before: nothing new.
+    let back = compared(&path, &path, &["--quiet"]);
+    assert_eq!(back.status.code(), Some(0), "{}", text(&back.stderr));
+}
+
+/// One run a side on a core that another thread shared tells nothing.
+#[test]
+fn a_shared_core_and_one_run_a_side_tell_nothing() {
+    let folder = folder();
+    let path = slowed(folder.path(), "esp/aes-256-gcm@ring", 10.0);
+    let mut shared = json(&path);
+    shared["provenance"]["noise"]["shared_percent"] = 91.into();
+    std::fs::write(&path, shared.to_string()).unwrap();
+    let output = compared(&record("one"), &path, &["--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("one JSON value");
+    let slow = printed["rows"].as_array().unwrap().iter();
+    let slow: Vec<&Value> = slow
+        .filter(|row| row["case"] == "esp/aes-256-gcm@ring")
+        .collect();
+    assert!(!slow.is_empty());
+    for row in slow {
+        assert_eq!(row["verdict"], "cannot tell");
+        assert!(
+            row["why"].as_str().unwrap().contains("the core was shared"),
+            "{row}"
+        );
+    }
 }
 
 /// Folders and lists stand for their records, and the run is then the unit.

@@ -483,3 +483,33 @@ fn help_promises_codes_and_files() {
     }
     assert!(text(&tunneltax(["--version"]).stdout).starts_with("tunneltax "));
 }
+
+/// Frames that come from memory take longer than those that were just touched, beyond both
+/// intervals; the flow table, of 64 flows, is the same.
+#[test]
+fn cold_is_a_temperature_of_its_own() {
+    let out = folder();
+    let mut command = program();
+    command.args([
+        "run",
+        "--quiet",
+        "--cold",
+        "--seconds=2",
+        "--size=1440",
+        "--case=forward",
+        "--max-packets=64",
+    ]);
+    command
+        .arg("--out")
+        .arg(out.path())
+        .arg(bundled("dns.pcapng"));
+    assert_eq!(command.status().expect("the program").code(), Some(0));
+    let record = json(&out.path().join("record.json"));
+    let sum_ns = |temperature: &str| {
+        let of = |g: &&Value| g["workload"] == "1440" && g["temperature"] == temperature;
+        let group = array(&record, "groups").iter().find(of).expect("a group");
+        group["rows"][0]["figures"]["sum_ns"].clone()
+    };
+    let (hot, cold) = (sum_ns("hot"), sum_ns("cold"));
+    assert!(cold["low"].as_f64() > hot["high"].as_f64(), "{hot} {cold}");
+}

@@ -17,7 +17,7 @@ fn too_little_time_is_refused_in_a_sentence() {
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(
-        said.contains("--seconds") && said.contains("60..=86400"),
+        said.contains("--seconds") && said.contains("90..=86400"),
         "{said}"
     );
     assert_eq!(said.lines().count(), 1, "{said}");

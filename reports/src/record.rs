@@ -303,6 +303,8 @@ pub enum Temperature {
     Hot,
     /// The frames were touched longer ago than the L2 remembers.
     Warm,
+    /// Longer ago than the last-level cache remembers: they come from memory.
+    Cold,
 }
 
 /// Rows that were measured in turns on the same packets, and so can be compared.

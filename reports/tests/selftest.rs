@@ -83,6 +83,19 @@ fn what_could_be_told_and_is_not_is_a_failure_and_on_a_noisy_host_it_is_noise() 
     assert_eq!(verdict(0.0, 0.5, 1.5), Verdict::Noisy);
 }
 
+/// With two comparisons no count could contradict 95 %.
+#[test]
+fn too_few_comparisons_say_nothing() {
+    let mut few = selftest(0.0, 0.5, 0.2);
+    few.subjects[0].comparisons.truncate(2);
+    let judged = judge(&few);
+    assert_eq!(judged[0].verdict, Verdict::TooFew);
+    assert!(sentence(&few, &judged).contains("too few"));
+    few.subjects[0].comparisons[0].twin_percent = vec![1.0; 20];
+    few.subjects[0].comparisons[1].twin_percent = vec![1.0; 20];
+    assert_eq!(judge(&few)[0].verdict, Verdict::Fails);
+}
+
 #[test]
 fn an_empty_selftest_does_not_hold() {
     let mut none = selftest(0.0, 0.5, 0.2);

@@ -1,8 +1,8 @@
 //! The ESP tunnel with a slow-down of known size in its sender, to prove that the measuring tells
 //! it. In no list of cases: a row of it would be of no use to anybody.
 //!
-//! Before a chunk is sealed the last sequence number goes through a chain of multiplications by
-//! one, each of which waits for the one before; the sequence numbers of the chunk, and so its
+//! Before a chunk is sealed the last sequence number goes through a chain of steps, each of which
+//! adds nothing, multiplies by one and waits for the one before; the sequence numbers of the chunk, and so its
 //! headers and nonces, wait for the last. How many there are is read at run time
 //! ([`Setup::serial_steps`]): with none of them it is the same machine code.
 
@@ -94,6 +94,8 @@ pub struct Chain {
     owed: u64,
     /// 1, which the compiler must not know.
     one: u64,
+    /// 0, which it must not know either: products alone could be taken in any order, side by side.
+    zero: u64,
 }
 
 impl Chain {
@@ -103,6 +105,7 @@ impl Chain {
             steps: steps.into(),
             owed: 0,
             one: std::hint::black_box(1),
+            zero: std::hint::black_box(0),
         }
     }
 
@@ -112,7 +115,8 @@ impl Chain {
         self.owed += self.steps * packets as u64;
         let steps = self.owed / PER_PACKETS;
         self.owed %= PER_PACKETS;
-        (0..steps).fold(value, |value, _| value.wrapping_mul(self.one))
+        let Self { one, zero, .. } = *self;
+        (0..steps).fold(value, |value, _| (value ^ zero).wrapping_mul(one))
     }
 }
 
@@ -135,6 +139,17 @@ pub fn alone_ns(steps: u32, clock: &Clock) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_come_one_after_the_other() {
+        // ((1 ^ 2) × 3 ^ 2) × 3 = 33: in any other order it is another number.
+        let mut chain = Chain {
+            one: 3,
+            zero: 2,
+            ..Chain::new(16)
+        };
+        assert_eq!(chain.through(1, 2), 33);
+    }
 
     #[test]
     fn no_step_is_lost_between_chunks_and_the_value_comes_out() {

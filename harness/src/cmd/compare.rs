@@ -26,7 +26,7 @@ pub fn compare(arguments: &CompareArguments) -> Result<ExitCode, Failure> {
     } else if !arguments.quiet {
         print(&comparison)?;
     }
-    Ok(exit_code(&comparison).unwrap_or(ExitCode::SUCCESS))
+    Ok(exit_code(&comparison)?.unwrap_or(ExitCode::SUCCESS))
 }
 
 /// Judges B by A.
@@ -60,7 +60,17 @@ pub fn print(comparison: &Comparison) -> Result<(), Failure> {
     output::print(&comparison_terminal(comparison, &output::style()))
 }
 
-/// The exit code that says that something is slower; none where nothing is.
-pub fn exit_code(comparison: &Comparison) -> Option<ExitCode> {
-    (comparison.count(Verdict::Slower) > 0).then(|| ExitCode::from(SLOWER))
+/// The exit code that says that something is slower; none where nothing is. A row that has come to
+/// fail is a failure.
+pub fn exit_code(comparison: &Comparison) -> Result<Option<ExitCode>, Failure> {
+    if let [first, others @ ..] = &comparison.newly_failed[..] {
+        let more = match others.len() {
+            0 => String::new(),
+            n => format!(" and {n} more rows"),
+        };
+        return Err(Failure::Failed(format!(
+            "{first}{more} failed in B and not in A; `tunneltax verify` looks at the case alone"
+        )));
+    }
+    Ok((comparison.count(Verdict::Slower) > 0).then(|| ExitCode::from(SLOWER)))
 }

@@ -372,7 +372,7 @@ impl Run<'_> {
         }
         if interrupted {
             return Err(Failure::Failed(format!(
-                "interrupted after {} instances; they are kept in {}/load.json; run again for the rest",
+                "interrupted after {} instances; they are kept in {}/load.json; run again from the start, with another --out to keep these",
                 self.record.instances,
                 out.display()
             )));

@@ -42,7 +42,7 @@ pub fn rerun(arguments: &RerunArguments) -> Result<ExitCode, Failure> {
         output::print("\n")?;
         compare::print(&comparison)?;
     }
-    Ok(compare::exit_code(&comparison).unwrap_or(done))
+    Ok(compare::exit_code(&comparison)?.unwrap_or(done))
 }
 
 /// The new record goes beside the old one, never in its place.

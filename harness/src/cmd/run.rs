@@ -35,7 +35,7 @@ use crate::plan::{Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
 use crate::scenario::Refuted;
-use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule, TEMPERATURES};
+use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule};
 use crate::sides::{SideCount, Sides};
 
 /// Measures and reports.
@@ -76,6 +76,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         cost: Cost::pilot(&bench, caches, &mut rng)?,
         caches,
         burst: setup.burst,
+        cold: options.cold,
     };
     let seconds = seconds(options);
     let schedule = Schedule::new(&planner, &generated, &surveys, seconds, options.full);
@@ -180,8 +181,7 @@ impl Run<'_> {
         for &of in generated {
             let chunk = of.chunk(self.bench.setup.seed, dont_fragment)?;
             let packets: Vec<&[u8]> = chunk.packets().collect();
-            let shapes = self.planner.generated_shapes(of);
-            for (temperature, shape) in TEMPERATURES.into_iter().zip(shapes) {
+            for (temperature, shape) in self.planner.generated_shapes(of) {
                 if self.stopped() {
                     return Ok(());
                 }

@@ -105,6 +105,7 @@ fn measure(
         cost: Cost::pilot(&bench, caches, &mut rng)?.of_one_half(),
         caches,
         burst: setup.burst,
+        cold: false,
     };
     let seconds = seconds(options);
     let groups = parts.len() * TEMPERATURES.len();

@@ -306,7 +306,7 @@ fn conclude(scale: &Scale, arguments: &ScaleArguments) -> Result<ExitCode, Failu
     }
     if scale.state == "interrupted" {
         return Err(Failure::Failed(format!(
-            "interrupted; what was measured is kept in {out}/scale.json; run it again for the rest"
+            "interrupted; what was measured is kept in {out}/scale.json; run it again from the start, with another --out to keep this"
         )));
     }
     let mut captures = scale.subjects.iter().filter_map(|s| s.capture.as_ref());

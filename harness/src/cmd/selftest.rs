@@ -133,7 +133,10 @@ impl Test<'_> {
             let bench = self.bench(workload);
             let mut steps = PILOT_STEPS;
             let mut found = None;
-            for _ in 0..PILOTS {
+            for pilot in 0..PILOTS {
+                if pilot > 0 {
+                    steps *= 4;
+                }
                 let rounds = bench.rounds_for(PILOT_SECONDS, &mut rng)?;
                 let Some(seen) = bench.compare(steps, rounds, &mut rng)? else {
                     return Ok(None);
@@ -143,7 +146,6 @@ impl Test<'_> {
                     found = Some(percent.mean / f64::from(steps));
                     break;
                 }
-                steps *= 4;
             }
             let Some(mut per_step) = found else {
                 return Ok(Some(format!(

@@ -32,8 +32,11 @@ pub struct Closed {
     single: Vec<Vec<f32>>,
     /// In full bursts: ns, the first packet's place among the frames, and packets.
     bursts: Vec<(f32, u32, u32)>,
-    /// After idle time, by [`IDLE_NS`]: which packet, and its latency.
-    after_idle: [Vec<(u32, f32)>; IDLE_NS.len()],
+    /// By packet of the workload, what it took alone in its turn in the last repetition: idle times
+    /// are tried right behind one, while the core is as fast.
+    alone_ns: Vec<f32>,
+    /// After idle time, by [`IDLE_NS`]: how much longer than that.
+    after_idle: [Vec<f32>; IDLE_NS.len()],
     /// Time in which the loop of idle trials was watched, ns, and the stalls of its polls.
     watched_ns: f64,
     idle_stalls: Vec<f32>,
@@ -68,6 +71,7 @@ impl Closed {
         Self {
             positions: positions.max(1),
             single: Vec::new(),
+            alone_ns: Vec::new(),
             bursts: Vec::new(),
             after_idle: Default::default(),
             watched_ns: 0.0,
@@ -77,6 +81,7 @@ impl Closed {
 
     /// A repetition in turns of one.
     pub fn single(&mut self, spans_ns: Vec<f32>) {
+        self.alone_ns = typical(self.positions, &[&spans_ns]).unwrap_or_default();
         self.single.push(spans_ns);
     }
 
@@ -85,14 +90,12 @@ impl Closed {
         self.bursts.push((ns as f32, first as u32, packets));
     }
 
-    /// A packet after idle time.
+    /// A packet of the workload after idle time.
     pub fn idle(&mut self, class: usize, at: usize, latency_ns: f64) {
-        if let Some(of) = self
-            .after_idle
-            .get_mut(class)
-            .filter(|of| of.len() < IDLE_MAX)
-        {
-            of.push((at as u32, latency_ns as f32));
+        let classes = self.after_idle.get_mut(class);
+        let room = classes.filter(|of| of.len() < IDLE_MAX);
+        if let Some((of, alone_ns)) = room.zip(self.alone_ns.get(at)) {
+            of.push(latency_ns as f32 - alone_ns);
         }
     }
 
@@ -104,7 +107,8 @@ impl Closed {
 
     /// What the turns so far say, with bursts of at most so many; `None` without any.
     pub fn found(&self, burst: usize) -> Option<Found> {
-        let typical = self.typical()?;
+        let repetitions: Vec<&Vec<f32>> = self.single.iter().collect();
+        let typical = typical(self.positions, &repetitions)?;
         let at = |place: usize| f64::from(typical[place % typical.len()]);
         let sorted: Vec<f64> = self
             .single
@@ -151,8 +155,7 @@ impl Closed {
             .flatten()
             .map(|ns| (ns * scale) as f32)
             .collect();
-        let alone = |place: usize| turn_ns + (at(place) - turn_ns).max(0.0) * scale;
-        let idle = self.idle_classes(&mut out, alone);
+        let idle = self.idle_classes(&mut out);
         let idle_extra_ns = IDLE_NS.map(|gap_ns| {
             let of = idle.iter().find(|of| (of.gap_ns - gap_ns).abs() < 0.5)?;
             median(
@@ -182,20 +185,6 @@ impl Closed {
         })
     }
 
-    /// By packet of the workload: the median of its turns of one.
-    fn typical(&self) -> Option<Vec<f32>> {
-        let mut by_packet: Vec<Vec<f64>> = vec![Vec::new(); self.positions];
-        for repetition in &self.single {
-            for (place, ns) in repetition.iter().enumerate() {
-                by_packet[place % self.positions].push(f64::from(*ns));
-            }
-        }
-        let medians = by_packet
-            .iter()
-            .map(|spans| median(spans).map(|ns| ns as f32));
-        medians.collect()
-    }
-
     /// Mean of a packet in full bursts. What is expected of a burst is the sum of what its packets
     /// take alone, less what full bursts save.
     fn in_bursts(&self, out: &mut Out, at: impl Fn(usize) -> f64) -> Option<f64> {
@@ -216,12 +205,10 @@ impl Closed {
         Some(sum_ns / count)
     }
 
-    fn idle_classes(&self, out: &mut Out, alone: impl Fn(usize) -> f64) -> Vec<AfterIdle> {
+    fn idle_classes(&self, out: &mut Out) -> Vec<AfterIdle> {
         let mut classes = Vec::new();
         for (gap_ns, of) in IDLE_NS.into_iter().zip(&self.after_idle) {
-            let longer = of
-                .iter()
-                .map(|(at, ns)| f64::from(*ns) - alone(*at as usize));
+            let longer = of.iter().map(|ns| f64::from(*ns));
             let (calm, stalled): (Vec<f64>, Vec<f64>) = longer.partition(|ns| *ns <= out.threshold);
             // The polls around them were watched; their time is counted there.
             out.lengths.extend(stalled.iter().map(|ns| *ns as f32));
@@ -234,6 +221,20 @@ impl Closed {
         }
         classes
     }
+}
+
+/// By packet of the workload: the median of its turns of one.
+fn typical(positions: usize, repetitions: &[&Vec<f32>]) -> Option<Vec<f32>> {
+    let mut by_packet: Vec<Vec<f64>> = vec![Vec::new(); positions];
+    for repetition in repetitions {
+        for (place, ns) in repetition.iter().enumerate() {
+            by_packet[place % positions].push(f64::from(*ns));
+        }
+    }
+    let medians = by_packet
+        .iter()
+        .map(|spans| median(spans).map(|ns| ns as f32));
+    medians.collect()
 }
 
 /// What is taken out, ns.
@@ -346,6 +347,20 @@ mod tests {
             .map(|ns| f64::from(*ns))
             .sum();
         assert!(sum.abs() < 1e-3);
+    }
+
+    /// The core slows down to half its speed for a repetition and what is tried behind it.
+    #[test]
+    fn idle_time_is_held_against_the_repetition_before_it() {
+        let mut closed = closed();
+        let packet = |at: usize| [100.0, 300.0][at % 2];
+        let slow = (0..PACKETS).map(|at| (2.0 * (20.0 + packet(at))) as f32);
+        closed.single(slow.collect());
+        for at in 0..PACKETS {
+            closed.idle(2, at, 2.0 * (20.0 + packet(at)) + 50.0);
+        }
+        let found = closed.found(4).unwrap();
+        assert!((found.idle_extra_ns[2].unwrap() - 50.0).abs() < 1.0);
     }
 
     #[test]

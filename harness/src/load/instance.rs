@@ -5,7 +5,7 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
-use tunneltax_reports::model::queue::{self, Queue, Seen, Service};
+use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Seen, Service};
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
 use super::{LOADS_PERCENT, Plan};
@@ -315,10 +315,15 @@ pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -
     let stalls = stalls.then_some(&found.stalls);
     let scale = trial.burst_ns / found.burst_ns;
     let series = found.service.series_ns.iter();
+    let scaled = |ns: &f32| (f64::from(*ns) * scale) as f32;
+    let idle = found.service.idle.iter().map(|of| AfterIdle {
+        gap_ns: of.gap_ns,
+        extra_ns: of.extra_ns.iter().map(scaled).collect(),
+    });
     let service = Service {
-        series_ns: series.map(|ns| (f64::from(*ns) * scale) as f32).collect(),
+        series_ns: series.map(scaled).collect(),
         turn_ns: found.service.turn_ns * scale,
-        idle: found.service.idle.clone(),
+        idle: idle.collect(),
     };
     let mut queue = Queue::new(bench.rules, &service, stalls, trial.seed);
     let mut schedule = bench.schedule(trial.pps, trial.seed);

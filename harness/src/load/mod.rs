@@ -27,7 +27,7 @@ pub struct Plan {
     pub frames: usize,
     /// Length of a paced trial, ns; as many packets as come in it, within bounds.
     pub trial_ns: f64,
-    /// Packets of a modelled load, of each instance.
+    /// Packets of a modelled load at the limit, of each instance: lower loads have the same time.
     pub modelled_packets: usize,
     /// Packets of a trial of the search on the clock.
     pub search_packets: usize,
@@ -46,7 +46,7 @@ impl Plan {
             frames: if short { 2048 } else { 8192 },
             trial_ns: if short { 2e6 } else { 5e6 },
             modelled_packets: if short { 20_000 } else { 200_000 },
-            search_packets: if short { 8192 } else { 65_536 },
+            search_packets: 65_536,
         }
     }
 

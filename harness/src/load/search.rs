@@ -41,7 +41,7 @@ pub fn throughput(
         rate(bisect(first, WIDTH, carries))
     };
     let mut wrong = None;
-    let mut paced = |loss: f64| {
+    let mut paced = |loss: f64, first: (f64, f64)| {
         let carries = |pps| {
             let mut carried = 0;
             for trial in 0..TRIALS {
@@ -65,7 +65,9 @@ pub fn throughput(
         };
         rate(bisect(first, WIDTH, carries))
     };
-    let (paced_ndr, paced_pdr) = (paced(0.0), paced(PARTIAL));
+    let paced_ndr = paced(0.0, first);
+    // What carries a load without drops carries it with some: the search goes on from there.
+    let paced_pdr = paced(PARTIAL, from(&paced_ndr, first));
     if let Some(wrong) = wrong {
         return Err(wrong);
     }
@@ -82,6 +84,16 @@ pub fn throughput(
         paced_ndr,
         paced_pdr,
     }))
+}
+
+/// Where a search with more drops begins.
+fn from(without_drops: &Rate, first: (f64, f64)) -> (f64, f64) {
+    let low = without_drops.lower_pps;
+    if low > 0.0 {
+        (low, first.1.max(low))
+    } else {
+        first
+    }
 }
 
 /// Median loss of as many trials in virtual time as on the clock, of as many packets.

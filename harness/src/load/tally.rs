@@ -68,7 +68,10 @@ impl Tally {
             let seed = load.offered_pps.len() as u64;
             let mut queue = Queue::new(bench.rules, &found.service, Some(&found.stalls), seed);
             let mut schedule = bench.schedule(pps, seed);
-            for _ in 0..bench.plan.modelled_packets {
+            // The same virtual time at every load, and so the same number of stalls.
+            let part = pps * found.burst_ns / 1e9;
+            let packets = (bench.plan.modelled_packets as f64 * part).ceil() as usize;
+            for _ in 0..packets.max(1) {
                 queue.offer(schedule.next_ns());
             }
             load.modelled.add(&queue.finish());

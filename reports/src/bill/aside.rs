@@ -30,8 +30,8 @@ pub fn legend() -> [(&'static str, &'static str); 9] {
             "smallest difference this run can tell, by cases against themselves (A/A) and the clock's step; a row's worst. An interval that is wider than that makes its own bound",
         ),
         (
-            "hot, warm",
-            "the frames of a reading fit the L1 and were just touched; were touched longer ago than the L2 remembers",
+            "temperature",
+            "hot: the frames of a reading fit the L1 and were just touched; warm: touched longer ago than the L2 remembers; cold: than the last-level cache does",
         ),
         (
             "sizes",

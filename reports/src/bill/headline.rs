@@ -2,8 +2,7 @@
 
 use super::fastest::least;
 use super::{
-    Bill, Cell, Difference, GroupBill, Line, Measured, NAME_CHARS, Room, Timed, bytes, clean,
-    estimate, three, words,
+    Bill, Cell, Difference, GroupBill, Line, Measured, Room, Timed, bytes, estimate, three, words,
 };
 use crate::record::{Temperature, WorkloadKind};
 
@@ -216,15 +215,15 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
     }
     let gateways = group.timed().gateways;
     spans.push(Span::Words(format!(" at {gateways}")));
-    if let Some((ratio, _)) = measured.ratio {
-        let ground = lines
-            .first()
-            .map_or("the ground", |line| line.case.id.as_str());
+    if let Some((ground, ground_ns)) = ground(group, top) {
+        let sum_ns = measured.figures.sum_ns.mean;
         spans.push(Span::Words(", ".to_owned()));
-        let more = measured.figures.sum_ns.mean * (1.0 - 1.0 / ratio);
-        spans.push(Span::Figure(format!("{} ns more", short(more))));
+        spans.push(Span::Figure(format!(
+            "{} ns more",
+            short(sum_ns - ground_ns)
+        )));
         spans.push(Span::Words(" and ".to_owned()));
-        spans.push(Span::Figure(format!("{} times", three(ratio))));
+        spans.push(Span::Figure(format!("{} times", three(sum_ns / ground_ns))));
         spans.push(Span::Words(format!(" what {ground} alone costs")));
     }
     spans.push(Span::Words(". ".to_owned()));
@@ -260,12 +259,10 @@ fn second(group: &GroupBill<'_>, line: &Line<'_>) -> Option<Vec<Span>> {
         Span::Words(format!("At {} it is ", group.title())),
         Span::Figure(format!("{} ns", short(measured.figures.sum_ns.mean))),
     ];
-    if let Some((ratio, _)) = measured.ratio {
-        let ground = line.below.last().map_or("the ground", String::as_str);
+    if let Some((ground, ground_ns)) = ground(group, line) {
         spans.push(Span::Words(format!(
-            ", {} times {}",
-            three(ratio),
-            clean(ground, NAME_CHARS)
+            ", {} times {ground}",
+            three(measured.figures.sum_ns.mean / ground_ns),
         )));
     }
     spans.push(Span::Words(". ".to_owned()));
@@ -274,6 +271,14 @@ fn second(group: &GroupBill<'_>, line: &Line<'_>) -> Option<Vec<Span>> {
         "One core at each end then carries at most ",
     ));
     Some(spans)
+}
+
+/// The case that a line stands on in the end, and its mean: what the sentence shows is then the
+/// quotient of what it shows.
+fn ground<'b>(group: &'b GroupBill<'_>, line: &Line<'_>) -> Option<(&'b str, f64)> {
+    let ground = group.line(line.below.last()?)?;
+    let ns = ground.measured()?.figures.sum_ns.mean;
+    (ns > 0.0).then_some((ground.case.id.as_str(), ns))
 }
 
 fn carries(measured: &Measured<'_>, words: &str) -> Vec<Span> {
@@ -326,6 +331,7 @@ fn packet(group: &GroupBill<'_>) -> String {
     let at = match group.group.temperature {
         Temperature::Hot => "in a hot cache",
         Temperature::Warm => "in a warm cache",
+        Temperature::Cold => "that comes from memory",
     };
     match group.size() {
         Some(size) => format!("a {size}-byte packet {at}"),

@@ -126,5 +126,6 @@ pub fn temperature(temperature: Temperature) -> &'static str {
     match temperature {
         Temperature::Hot => "hot",
         Temperature::Warm => "warm",
+        Temperature::Cold => "cold",
     }
 }

@@ -241,4 +241,4 @@ fn sole(line: &Line<'_>, lines: &[&Line<'_>]) -> bool {
 }
 
 /// Both temperatures, in the order of reports.
-pub const TEMPERATURES: [Temperature; 2] = [Temperature::Hot, Temperature::Warm];
+pub const TEMPERATURES: [Temperature; 3] = [Temperature::Hot, Temperature::Warm, Temperature::Cold];

@@ -44,6 +44,22 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
     None
 }
 
+/// Cases of a group that failed in some run of B and passed in every run of A.
+pub(super) fn newly_failed(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey) -> Vec<String> {
+    let rows = |runs: &[Run<'_>], case: &str| -> Vec<bool> {
+        let rows = runs.iter().filter_map(|run| key.row(run.record, case));
+        rows.map(|row| row.passed).collect()
+    };
+    let fails = |case: &String| {
+        let (before, after) = (rows(a, case), rows(b, case));
+        !before.is_empty() && before.iter().all(|passed| *passed) && after.contains(&false)
+    };
+    let cases = super::group::cases(a, b, key).into_iter().filter(fails);
+    cases
+        .map(|case| format!("{} of {}", clean(&case, TEXT_CHARS), key.title))
+        .collect()
+}
+
 /// Runs with what a reader calls them.
 fn labelled<'r>(a: &[Run<'r>], b: &[Run<'r>]) -> Vec<(String, &'r Record)> {
     let side = |side: &'static str, runs: &[Run<'r>]| -> Vec<(String, &'r Record)> {

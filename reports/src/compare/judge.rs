@@ -141,7 +141,7 @@ impl Measured {
 }
 
 /// Judges all rows of a comparison together.
-pub(super) fn judge(drafts: Vec<Draft>, margin_percent: f64) -> Vec<Row> {
+pub(super) fn judge(drafts: Vec<Draft>, margin_percent: f64, shared: bool) -> Vec<Row> {
     let p: Vec<f64> = drafts
         .iter()
         .map(|draft| {
@@ -158,6 +158,7 @@ pub(super) fn judge(drafts: Vec<Draft>, margin_percent: f64) -> Vec<Row> {
             adjusted,
             tests,
             margin_percent,
+            shared,
         };
         row(draft, &tested)
     })
@@ -170,6 +171,8 @@ struct Tested {
     adjusted: f64,
     tests: usize,
     margin_percent: f64,
+    /// One run a side, and the core was shared.
+    shared: bool,
 }
 
 fn row(draft: Draft, tested: &Tested) -> Row {
@@ -211,6 +214,8 @@ impl Tested {
         let level = 1.0 - CONFIDENCE;
         if low > -self.margin_percent && high < self.margin_percent {
             (Verdict::Same, None)
+        } else if self.adjusted < level && self.shared {
+            cannot_tell("the core was shared, and one run a side cannot say what that does")
         } else if self.adjusted < level && percent.mean.abs() >= smallest {
             let verdict = if percent.mean > 0.0 {
                 Verdict::Slower

@@ -111,6 +111,8 @@ pub struct Comparison {
     pub differs: Vec<Differs>,
     /// Rows, group by group.
     pub rows: Vec<Row>,
+    /// Rows that failed in B and did not in A, in words.
+    pub newly_failed: Vec<String>,
     /// What must be said.
     pub notes: Vec<String>,
 }
@@ -199,14 +201,18 @@ pub fn compare(a: &[Run<'_>], b: &[Run<'_>], rule: &Rule) -> Result<Comparison, 
         Unit::Instance
     };
     let mut drafts = Vec::new();
+    let mut newly_failed = Vec::new();
     for key in group::keys(a, b) {
+        newly_failed.extend(comparable::newly_failed(a, b, &key));
         drafts.extend(anchored::rows(a, b, &key, rule));
     }
     something_in_common(&drafts, rule)?;
-    let rows = judge::judge(drafts, rule.margin_percent);
+    // One run a side on a core that another thread shared: nothing says what that does to a ratio.
+    let shared = unit == Unit::Instance && [a, b].into_iter().flatten().any(is_shared);
+    let rows = judge::judge(drafts, rule.margin_percent, shared);
     let same_run = a.iter().any(|a| b.iter().any(|b| is_same_run(a, b)));
     let differs = differs(&records(a), &records(b));
-    let notes = notes(a, b, unit, same_run, &differs);
+    let notes = notes(a, b, unit, same_run, &differs, rule);
     Ok(Comparison {
         schema: SCHEMA,
         a: names(a),
@@ -218,6 +224,7 @@ pub fn compare(a: &[Run<'_>], b: &[Run<'_>], rule: &Rule) -> Result<Comparison, 
         same_run,
         differs,
         rows,
+        newly_failed,
         notes,
     })
 }
@@ -298,12 +305,19 @@ fn names(runs: &[Run<'_>]) -> Vec<RunName> {
     runs.iter().map(name).collect()
 }
 
+/// Another hardware thread had a part of the core in many rounds.
+fn is_shared(run: &Run<'_>) -> bool {
+    let shared = run.record.provenance.noise.shared_percent;
+    shared.is_some_and(|percent| percent > SHARED_PERCENT_MAX)
+}
+
 fn notes(
     a: &[Run<'_>],
     b: &[Run<'_>],
     unit: Unit,
     same_run: bool,
     differs: &[Differs],
+    rule: &Rule,
 ) -> Vec<String> {
     let mut notes = Vec::new();
     if same_run {
@@ -318,11 +332,18 @@ fn notes(
              it."
             .to_owned(),
         );
+        if rule.margin_percent <= rule.floor_percent {
+            notes.push(format!(
+                "No row can be the same within {} % where two runs may differ by {} %: name several \
+                 runs a side, or a wider --margin.",
+                rule.margin_percent, rule.floor_percent
+            ));
+        }
     }
     for (side, runs) in [("A", a), ("B", b)] {
         for run in runs {
             let noise = &run.record.provenance.noise;
-            if let Some(percent) = noise.shared_percent.filter(|p| *p > SHARED_PERCENT_MAX) {
+            if let Some(percent) = noise.shared_percent.filter(|_| is_shared(run)) {
                 notes.push(format!(
                     "In {side} the core was shared in {percent:.0} % of the rounds of {}: two such \
                      runs differ by more than the floor.",

@@ -317,7 +317,7 @@ pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
     } else {
         (
             "Modelled against paced",
-            "the same packets at the same times; p50 is claimed within 15 % up to 80 % of the limit, where a packet takes ten readings of the clock or more; p99 within the spread of the paced trials",
+            "the same packets at the same times; p50 is claimed within 15 % up to 80 % of the limit, where a packet takes ten readings of the clock or more; p99 within the spread of the paced trials; these trials are short and begin with an empty ring, so that their percentiles are not those above",
         )
     };
     Ok(Table {
@@ -339,6 +339,9 @@ pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
 }
 
 fn rate(rate: &Rate) -> [Cell; 2] {
+    if rate.lower_pps <= 0.0 {
+        return [number("none carried"), number("-")];
+    }
     let upper = rate
         .upper_pps
         .map_or_else(|| "-".to_owned(), |pps| three(pps / 1e6));

@@ -13,6 +13,8 @@ const SEED: u64 = 1;
 pub enum Verdict {
     /// Nothing contradicts it.
     Holds,
+    /// So few comparisons that no outcome could contradict anything.
+    TooFew,
     /// Slow-downs went unseen, and no more could be seen: instances differ too much here.
     Noisy,
     /// It tells what is not there, or does not tell what it should.
@@ -102,7 +104,7 @@ fn alarms(subject: &Subject) -> Row {
         count,
         of,
         fails_at: too_many.map_or(String::new(), |n| format!("{n} or more")),
-        verdict: verdict(too_many.is_some_and(|n| count >= n), Verdict::Fails),
+        verdict: verdict(too_many.map(|n| count >= n), Verdict::Fails),
     }
 }
 
@@ -120,7 +122,7 @@ fn intervals(subject: &Subject) -> Row {
         count,
         of,
         fails_at: too_few.map_or(String::new(), |n| format!("{n} or fewer")),
-        verdict: verdict(too_few.is_some_and(|n| count <= n), Verdict::Fails),
+        verdict: verdict(too_few.map(|n| count <= n), Verdict::Fails),
     }
 }
 
@@ -140,10 +142,15 @@ fn power(subject: &Subject, smallest_percent: Option<f64>) -> Row {
         count,
         of,
         fails_at: too_few.map_or(String::new(), |n| format!("{n} or fewer")),
-        verdict: verdict(too_few.is_some_and(|n| count <= n), worst),
+        verdict: verdict(too_few.map(|n| count <= n), worst),
     }
 }
 
-fn verdict(contradicted: bool, then: Verdict) -> Verdict {
-    if contradicted { then } else { Verdict::Holds }
+/// Of a count that contradicts, does not, or could not.
+fn verdict(contradicted: Option<bool>, then: Verdict) -> Verdict {
+    match contradicted {
+        Some(true) => then,
+        Some(false) => Verdict::Holds,
+        None => Verdict::TooFew,
+    }
 }

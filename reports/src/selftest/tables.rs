@@ -70,7 +70,8 @@ fn interval(of: &Estimate) -> String {
 
 fn says(verdict: Verdict) -> &'static str {
     match verdict {
-        Verdict::Holds => "holds",
+        Verdict::Holds => "not contradicted",
+        Verdict::TooFew => "too few to tell",
         Verdict::Noisy => "cannot hold here",
         Verdict::Fails => "BROKEN",
     }
@@ -100,6 +101,8 @@ pub fn sentence(selftest: &Selftest, judged: &[Judged]) -> String {
                 told.join(" and ")
             )
         }
+        Verdict::TooFew => "The comparisons are too few for any outcome to contradict the tool; give more --seconds."
+            .to_owned(),
         Verdict::Noisy => {
             let least: Vec<String> = pairs()
                 .filter_map(|(subject, judged)| {
