@@ -386,7 +386,7 @@ impl Shape {
         Self::hot(longest, burst, caches).behind(2 * caches.l2_bytes, mean_bytes)
     }
 
-    /// Cold: the same of twice the last-level cache, as far as [`ARENA_BYTES_MAX`] go.
+    /// Cold: the same of twice the last-level cache, but of no more than 256 MiB of lines.
     pub fn cold(longest: usize, mean_bytes: f64, burst: usize, caches: Caches) -> Self {
         let behind = Self::hot(longest, burst, caches).behind(2 * caches.l3_bytes, mean_bytes);
         let most = ARENA_BYTES_MAX / touched_bytes(longest);

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
 use tunneltax_core::capture::{Chunk, LeftOut, Limits, Reader, Tally};
 use tunneltax_core::wire;
-use tunneltax_reports::record;
+use tunneltax_reports::record::{self, Capture};
 
-use crate::failure::Failure;
-use crate::host;
+use crate::failure::{CUT_CAPTURE, Failure};
 use crate::payers::{Census, Ranking, Way};
 use crate::sides::{SideCount, Sides};
+use crate::{host, output};
 
 /// What is said where Ctrl-C came before the first group was finished.
 pub const UNMEASURED: &str =
@@ -389,6 +390,22 @@ fn short_name(path: &Path) -> String {
         name = stem;
     }
     name.to_owned()
+}
+
+/// How a run ends that has done what it was asked: of a capture that ends within a frame, that is
+/// said, and has an exit code of its own.
+pub fn ended<'c>(captures: impl IntoIterator<Item = &'c Capture>, quiet: bool) -> ExitCode {
+    let mut captures = captures.into_iter();
+    let Some(cut) = captures.find(|capture| capture.truncated) else {
+        return ExitCode::SUCCESS;
+    };
+    if !quiet {
+        output::say(&format!(
+            "{} ends within a frame; its {} whole frames were used; take it again for the rest",
+            cut.file, cut.frames_read
+        ));
+    }
+    ExitCode::from(CUT_CAPTURE)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod esp_packets;
 pub mod failure;
 mod generated;
 mod host;
+mod in_turns;
 mod inner_sizes;
 mod lane_sum;
 mod libraries;

@@ -11,7 +11,6 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
-use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
@@ -272,11 +271,7 @@ impl<'a> GroupInMaking<'a> {
         let mut of: Vec<usize> = Vec::new();
         // One seed for all: cases that are compared share keys, routes and hashes, each in
         // memory of its own.
-        let setup = Setup {
-            seed: rng.random(),
-            routes: Arc::new(Routes::seeded(self.bench.setup.seed)),
-            ..self.bench.setup.for_packets(timed.flow_room())
-        };
+        let setup = self.bench.setup.fresh(rng.random(), timed.flow_room());
         // In an order of its own: who is opened last finds the heap used by all the others.
         let mut order: Vec<usize> = (0..self.lanes.len()).collect();
         order.shuffle(rng);

@@ -2,7 +2,6 @@
 //! workers in both arrangements, in drawn order.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -11,22 +10,15 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
-use tunneltax_core::net::routes::Routes;
 use tunneltax_core::net::rss::Input;
 use tunneltax_core::path::{Setup, esp_shared};
-use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::scale::{Arrangement, Crew, Fault, spread};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::scale::{Instance, Load, Run, Sas, Sharing, Spread, Worker};
 
 use crate::failure::Failure;
-use crate::host;
 use crate::lane_sum::values;
-
-/// Roles of the three lanes of the comparison on one core.
-const OWN: usize = 0;
-const TWIN: usize = 1;
-const SHARED: usize = 2;
+use crate::{host, in_turns};
 
 /// What workers work on, and where.
 pub struct Floor<'a> {
@@ -100,7 +92,7 @@ impl Floor<'_> {
             .collect();
         let setups: Vec<Setup> = workloads
             .iter()
-            .map(|workload| self.fresh(workload, rng.random()))
+            .map(|workload| self.setup.fresh(rng.random(), workload.flow_room()))
             .collect();
         let worked = Crew {
             arrangement,
@@ -135,15 +127,6 @@ impl Floor<'_> {
             workers: workers.collect(),
             nonces,
         })
-    }
-
-    /// The set-up of a fresh path for these packets.
-    fn fresh(&self, workload: &Workload<'_>, seed: u64) -> Setup {
-        Setup {
-            seed,
-            routes: Arc::new(Routes::seeded(self.setup.seed)),
-            ..self.setup.for_packets(workload.flow_room())
-        }
     }
 
     /// On one core, in the one timed loop and in turns: a counter and a window of its own, the same
@@ -190,11 +173,10 @@ impl Floor<'_> {
         };
         let mut anchors = Vec::new();
         for _ in 0..instances {
-            let (instance, looks) = self.paired(rounds.clamp(PILOT, 1_000_000), rng)?;
-            if self.stopped() {
+            let rounds = rounds.clamp(PILOT, 1_000_000);
+            let Some(([own, twin, shared], looks)) = self.paired(rounds, rng)? else {
                 return Ok(None);
-            }
-            let [own, twin, shared] = instance;
+            };
             sharing.own_ns.push(own);
             sharing.twin_above_ns.push(twin);
             sharing.shared_above_ns.push(shared);
@@ -209,42 +191,25 @@ impl Floor<'_> {
         &self,
         rounds: usize,
         rng: &mut ChaCha8Rng,
-    ) -> Result<([f64; 3], Vec<Anchor>), Failure> {
-        let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
-        let setup = self.fresh(self.workload, rng.random());
-        let mut roles = [OWN, TWIN, SHARED];
-        roles.shuffle(rng);
-        let mut lanes = Vec::new();
-        for role in roles {
-            let case = match role {
-                SHARED => esp_shared::shared(),
-                _ => esp_shared::own(),
-            };
-            let lane = Lane::open(case, &setup, true);
-            lanes.push(lane.map_err(|why| Failure::Failed(why.to_string()))?);
-        }
-        std::hint::black_box(&displacement);
-        let plan = Plan {
+    ) -> Result<in_turns::Outcome<[f64; 3]>, Failure> {
+        let setup = self.setup.fresh(rng.random(), self.workload.flow_room());
+        let own = (esp_shared::own(), &setup);
+        let bench = in_turns::Bench {
+            workload: self.workload,
             shape: self.shape,
-            rounds,
-            first_stretch: 0,
+            clock: self.clock,
             stop: self.stop,
         };
-        let anchors = replay::measure(&mut lanes, self.workload, &plan, self.clock, rng);
-        let mut samples: [Samples; 3] = Default::default();
-        for (role, lane) in roles.into_iter().zip(lanes) {
-            samples[role] = lane.into_result().map_err(Failure::Failed)?;
-        }
-        if self.stopped() {
-            return Ok(([0.0; 3], anchors));
-        }
-        let own = Some(&samples[OWN]);
+        let lanes = [own, own, (esp_shared::shared(), &setup)];
+        let Some(([own, twin, shared], anchors)) = bench.measure(lanes, rounds, rng)? else {
+            return Ok(None);
+        };
         let unread = || Failure::Failed("an instance has no reading; run it again".to_owned());
-        let twin = values(&samples[TWIN], &[own]).ok_or_else(unread)?;
-        let shared = values(&samples[SHARED], &[own]).ok_or_else(unread)?;
-        let own = values(&samples[OWN], &[]).ok_or_else(unread)?;
+        let twin = values(&twin, &[Some(&own)]).ok_or_else(unread)?;
+        let shared = values(&shared, &[Some(&own)]).ok_or_else(unread)?;
+        let own = values(&own, &[]).ok_or_else(unread)?;
         let above = [own.sum_ns(), twin.above_ns(0), shared.above_ns(0)];
-        Ok((above, anchors))
+        Ok(Some((above, anchors)))
     }
 }
 

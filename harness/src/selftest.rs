@@ -4,30 +4,23 @@
 //! twin), and with a chain of serial steps ([`slowed`]). The three take turns in the one timed
 //! loop, as the rows of a run do.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use rand::RngExt;
-use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
-use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Setup, slowed};
-use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::selftest::Comparison;
 
 use crate::failure::Failure;
+use crate::in_turns;
 use crate::lane_sum::values;
 
 /// Fresh instances in a comparison.
 pub const INSTANCES: u32 = 20;
-/// Roles of the three lanes.
-const PLAIN: usize = 0;
-const TWIN: usize = 1;
-const SLOWED: usize = 2;
 
 /// What is compared with itself.
 pub struct Bench<'a> {
@@ -86,10 +79,9 @@ impl Bench<'_> {
             anchors: Vec::new(),
         };
         for _ in 0..INSTANCES {
-            let (instance, anchors) = self.instance(steps, rounds, rng)?;
-            if self.stop.load(Ordering::Relaxed) {
+            let Some((instance, anchors)) = self.instance(steps, rounds, rng)? else {
                 return Ok(None);
-            }
+            };
             seen.comparison.twin_percent.push(instance.twin_percent);
             seen.comparison.slowed_percent.push(instance.slowed_percent);
             seen.slowed_ns.push(instance.slowed_ns);
@@ -104,49 +96,32 @@ impl Bench<'_> {
         steps: u32,
         rounds: usize,
         rng: &mut ChaCha8Rng,
-    ) -> Result<(Instance, Vec<Anchor>), Failure> {
-        // A moved heap, and an order of its own: as in a run.
-        let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
-        let plain = Setup {
-            seed: rng.random(),
-            routes: Arc::new(Routes::seeded(self.setup.seed)),
-            ..self.setup.for_packets(self.workload.flow_room())
-        };
+    ) -> Result<in_turns::Outcome<Instance>, Failure> {
+        let plain = self.setup.fresh(rng.random(), self.workload.flow_room());
         let slow = Setup {
             serial_steps: steps,
             ..plain.clone()
         };
-        let mut roles = [PLAIN, TWIN, SLOWED];
-        roles.shuffle(rng);
-        let mut lanes = Vec::new();
-        for role in roles {
-            let setup = if role == SLOWED { &slow } else { &plain };
-            let lane = Lane::open(slowed::case(), setup, true);
-            lanes.push(lane.map_err(|why| Failure::Failed(why.to_string()))?);
-        }
-        std::hint::black_box(&displacement);
-        let plan = Plan {
+        let bench = in_turns::Bench {
+            workload: self.workload,
             shape: self.shape,
-            rounds,
-            first_stretch: 0,
+            clock: self.clock,
             stop: self.stop,
         };
-        let anchors = replay::measure(&mut lanes, self.workload, &plan, self.clock, rng);
-        let mut samples: [Samples; 3] = Default::default();
-        for (role, lane) in roles.into_iter().zip(lanes) {
-            samples[role] = lane.into_result().map_err(Failure::Failed)?;
-        }
-        let plain = Some(&samples[PLAIN]);
+        let lanes = [&plain, &plain, &slow].map(|setup| (slowed::case(), setup));
+        let Some(([plain, twin, slow], anchors)) = bench.measure(lanes, rounds, rng)? else {
+            return Ok(None);
+        };
         let unread =
             || Failure::Failed("a selftest's instance has no reading; run it again".to_owned());
-        let twin = values(&samples[TWIN], &[plain]).ok_or_else(unread)?;
-        let slow = values(&samples[SLOWED], &[plain]).ok_or_else(unread)?;
+        let twin = values(&twin, &[Some(&plain)]).ok_or_else(unread)?;
+        let slow = values(&slow, &[Some(&plain)]).ok_or_else(unread)?;
         let instance = Instance {
             twin_percent: twin.percent_above(0),
             slowed_percent: slow.percent_above(0),
             slowed_ns: slow.above_ns(0),
         };
-        Ok((instance, anchors))
+        Ok(Some((instance, anchors)))
     }
 }
 

@@ -4,14 +4,12 @@ mod program;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use program::{bundled, files_in, folder, json, program, text};
+use program::{bundled, files_in, folder, interrupt, json, program, text};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// The reading that a run is in, on a machine that is busy with other tests.
-const SOON: Duration = Duration::from_secs(30);
 
 fn start(out: &Path, seconds: &str) -> Child {
     let mut command = program();
@@ -33,27 +31,6 @@ fn wait_until(mut what: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "it does not happen");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// Sends the signal of Ctrl-C and waits for the end.
-fn interrupt(mut child: Child) -> Output {
-    let kill = format!("kill -INT {}", child.id());
-    assert!(
-        Command::new("sh")
-            .args(["-c", &kill])
-            .status()
-            .unwrap()
-            .success()
-    );
-    let start = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        if start.elapsed() > SOON {
-            child.kill().unwrap();
-            panic!("still running {SOON:?} after Ctrl-C");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    child.wait_with_output().unwrap()
 }
 
 fn one_sentence(output: &Output) -> String {

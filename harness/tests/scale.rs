@@ -3,14 +3,11 @@
 
 mod program;
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use program::{bundled, files_in, folder, json, program, text, tunneltax};
+use program::{bundled, files_in, folder, interrupt, json, program, text, tunneltax};
 use serde_json::Value;
-
-/// The run that it is in, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 fn array<'v>(value: &'v Value, key: &str) -> &'v Vec<Value> {
     value[key].as_array().expect("a list")
@@ -143,18 +140,9 @@ fn an_interrupted_one_keeps_what_it_has_and_says_so() {
         .args(["scale", "--seconds=120", "--out"])
         .arg(out.path());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let child = command.spawn().expect("the program starts");
     std::thread::sleep(Duration::from_secs(2));
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.expect("kill").success());
-    let asked = Instant::now();
-    while child.try_wait().expect("its state").is_none() {
-        assert!(asked.elapsed() < PATIENCE, "it goes on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let output = child.wait_with_output().expect("its output");
+    let output = interrupt(child);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("interrupted"), "{said}");

@@ -3,13 +3,10 @@
 
 mod program;
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 
-use program::{folder, json, program, text, tunneltax};
-
-/// The comparison that it is in, on a machine that is busy with other tests.
-const PATIENCE: Duration = Duration::from_secs(60);
+use program::{folder, interrupt, json, program, text, tunneltax};
 
 #[test]
 fn too_little_time_is_refused_in_a_sentence() {
@@ -29,18 +26,9 @@ fn an_interrupted_selftest_keeps_what_it_has_and_says_so() {
     let mut command = program();
     command.arg("selftest").arg("--out").arg(out.path());
     command.stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let child = command.spawn().expect("the program starts");
     std::thread::sleep(Duration::from_secs(2));
-    let kill = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(kill.expect("kill").success());
-    let asked = Instant::now();
-    while child.try_wait().expect("its state").is_none() {
-        assert!(asked.elapsed() < PATIENCE, "it goes on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let output = child.wait_with_output().expect("its output");
+    let output = interrupt(child);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("interrupted"), "{said}");

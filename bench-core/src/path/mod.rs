@@ -97,6 +97,17 @@ pub struct GivenSa {
 }
 
 impl Setup {
+    /// The same for a fresh instance: keys and hashes of its own, routes of the same prefixes in
+    /// memory of its own, flow tables for so many packets.
+    #[must_use]
+    pub fn fresh(&self, seed: u64, packets: impl Into<FlowRoom>) -> Self {
+        Self {
+            seed,
+            routes: Arc::new(Routes::seeded(self.seed)),
+            ..self.for_packets(packets)
+        }
+    }
+
     /// The same, with flow tables that are large enough for so many packets, and neither larger
     /// than that nor than they were: giving them memory takes longer than walking over a small
     /// capture.

@@ -1,7 +1,6 @@
 //! `load`: what packets see under load, modelled and paced; writes record and reports.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -11,7 +10,6 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
-use tunneltax_core::net::routes::Routes;
 use tunneltax_core::paced::{self, Gateway, Paced};
 use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
@@ -26,7 +24,7 @@ use super::run;
 use crate::captures::{self, Source, UNMEASURED};
 use crate::cli::{ArrivalKind, HalfKind, LoadArguments};
 use crate::disturbance::Disturbance;
-use crate::failure::{CUT_CAPTURE, Failure};
+use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::host;
 use crate::load::{Bench, Instance, LOADS_PERCENT, Packets, Plan, Tally, throughput};
@@ -226,11 +224,7 @@ impl Run<'_> {
 
     /// One fresh instance of every case, in turns; kept on disk when it is finished.
     fn instance(&mut self, setup: &Setup, instance: u32) -> Result<(), Failure> {
-        let setup = Setup {
-            seed: self.rng.random(),
-            routes: Arc::new(Routes::seeded(setup.seed)),
-            ..setup.for_packets(self.workload.flow_room())
-        };
+        let setup = setup.fresh(self.rng.random(), self.workload.flow_room());
         // Whole walks over the packets, so that a repetition has every packet as often.
         let packets = self.workload.len();
         let room = (2 * self.bench.rules.ring).div_ceil(packets);
@@ -388,23 +382,7 @@ impl Run<'_> {
                 case.case
             )));
         }
-        match self
-            .record
-            .capture
-            .as_ref()
-            .filter(|capture| capture.truncated)
-        {
-            Some(cut) => {
-                if !self.arguments.quiet {
-                    output::say(&format!(
-                        "{} ends within a frame; its {} whole frames were used; take it again for the rest",
-                        cut.file, cut.frames_read
-                    ));
-                }
-                Ok(ExitCode::from(CUT_CAPTURE))
-            }
-            None => Ok(ExitCode::SUCCESS),
-        }
+        Ok(captures::ended(&self.record.capture, self.arguments.quiet))
     }
 }
 

@@ -23,7 +23,7 @@ use crate::captures::{self, Kept, Look, Survey, UNMEASURED};
 use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
 use crate::disturbance::Disturbance;
-use crate::failure::{CUT_CAPTURE, Failure};
+use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::host;
 use crate::measure::{Bench, GroupInMaking, Subject, TUNNEL_TWIN};
@@ -328,18 +328,7 @@ impl Run<'_> {
         if let Some(why) = first_failure(&self.record, self.bench.refuted) {
             return Err(Failure::Failed(why));
         }
-        match self.record.captures.iter().find(|c| c.truncated) {
-            Some(cut) => {
-                if !self.options.quiet {
-                    output::say(&format!(
-                        "{} ends within a frame; its {} whole frames were used; take it again for the rest",
-                        cut.file, cut.frames_read
-                    ));
-                }
-                Ok(ExitCode::from(CUT_CAPTURE))
-            }
-            None => Ok(ExitCode::SUCCESS),
-        }
+        Ok(captures::ended(&self.record.captures, self.options.quiet))
     }
 }
 

@@ -27,7 +27,7 @@ use super::run::stop_on_interrupt;
 use crate::captures::{self, Kept, Look, Source};
 use crate::cli::ScaleArguments;
 use crate::disturbance::Disturbance;
-use crate::failure::{CUT_CAPTURE, Failure};
+use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::scale::{Floor, flows, load};
 use crate::sides::{SideCount, Sides};
@@ -309,19 +309,8 @@ fn conclude(scale: &Scale, arguments: &ScaleArguments) -> Result<ExitCode, Failu
             "interrupted; what was measured is kept in {out}/scale.json; run it again from the start, with another --out to keep this"
         )));
     }
-    let mut captures = scale.subjects.iter().filter_map(|s| s.capture.as_ref());
-    Ok(match captures.find(|capture| capture.truncated) {
-        Some(cut) => {
-            if !arguments.quiet {
-                output::say(&format!(
-                    "{} ends within a frame; its {} whole frames were used; take it again for the rest",
-                    cut.file, cut.frames_read
-                ));
-            }
-            ExitCode::from(CUT_CAPTURE)
-        }
-        None => ExitCode::SUCCESS,
-    })
+    let of_subjects = scale.subjects.iter().filter_map(|s| s.capture.as_ref());
+    Ok(captures::ended(of_subjects, arguments.quiet))
 }
 
 /// Tables, sentences, and where the record is.

@@ -2,7 +2,8 @@
 #![allow(dead_code)] // Each test target uses its part.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -91,4 +92,28 @@ pub fn pcap(frames: &[&[u8]]) -> Vec<u8> {
         bytes.extend(*frame);
     }
     bytes
+}
+
+/// The reading that a run is in, on a machine that is busy with other tests.
+const SOON: Duration = Duration::from_secs(30);
+
+/// Sends the signal of Ctrl-C and waits for the end.
+pub fn interrupt(mut child: Child) -> Output {
+    let kill = format!("kill -INT {}", child.id());
+    assert!(
+        Command::new("sh")
+            .args(["-c", &kill])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let start = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if start.elapsed() > SOON {
+            child.kill().unwrap();
+            panic!("still running {SOON:?} after Ctrl-C");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap()
 }
