@@ -9,7 +9,7 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-steps=(fmt scripts clippy features docs deny run selftest nightly startup readme oracles kernel captures fuzz benches)
+steps=(fmt scripts clippy docs deny features run selftest nightly startup readme oracles kernel captures fuzz benches)
 
 fmt() {
     cargo fmt --all --check
@@ -31,19 +31,6 @@ clippy() {
     ran "clippy"
 }
 
-# The cipher libraries that a plain build does without: lints, and the tests that go through every
-# library or every case.
-features() {
-    local features=ipsec-mb,openssl,graviola test tests=()
-    for test in dtls_openssl list no_allocation round_trip shared_vectors suites vectors wycheproof; do
-        tests+=(--test "$test")
-    done
-    cargo clippy --package tunneltax-core --all-targets --features "$features" -- -D warnings
-    cargo test --package tunneltax-core --features "$features" "${tests[@]}" 2>&1 | tee "$work/features.log"
-    ran "features ($(awk '/^test result: ok\./ { sum += $4 } END { print sum + 0 }' \
-        "$work/features.log") passed with $features)"
-}
-
 docs() {
     RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --document-private-items
     ran "docs"
@@ -59,6 +46,19 @@ deny() {
     else
         skipped "advisories (database out of reach)"
     fi
+}
+
+# The cipher libraries that a plain build does without: lints, and the tests that go through every
+# library or every case.
+features() {
+    local features=ipsec-mb,openssl,graviola test tests=()
+    for test in dtls_openssl list no_allocation round_trip shared_vectors suites vectors wycheproof; do
+        tests+=(--test "$test")
+    done
+    cargo clippy --package tunneltax-core --all-targets --features "$features" -- -D warnings
+    cargo test --package tunneltax-core --features "$features" "${tests[@]}" 2>&1 | tee "$work/features.log"
+    ran "features ($(awk '/^test result: ok\./ { sum += $4 } END { print sum + 0 }' \
+        "$work/features.log") passed with $features)"
 }
 
 # One short run of the program as a newcomer starts it.
