@@ -21,7 +21,10 @@
 //! | [`workload`] | packets, and how they are laid out | `path`, `net`, `wire`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`shares`] | what of a burst total a packet is charged with | |
-//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `frame`, `fate` |
+//! | [`usage`] | what the kernel counts of a thread | |
+//! | [`stalls`] | gaps in the clock | |
+//! | [`slowest`] | the slowest packets, and what else happened then | `usage` |
+//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `slowest`, `stalls`, `usage`, `frame`, `fate` |
 //! | [`paced`] | packets at their times: the loop of a gateway that polls | `path`, `workload`, `clock`, `frame` |
 //! | [`scale`] | workers at the same time, each timed | `path`, `workload`, `net`, `clock`, `cpu_time`, `anchor`, `frame`, `fate`, `sa` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
@@ -46,8 +49,11 @@ pub mod sa_shared;
 pub mod sa_table;
 pub mod scale;
 pub mod shares;
+pub mod slowest;
+pub mod stalls;
 pub mod synth;
 pub mod trap;
+pub mod usage;
 pub mod vectors;
 pub mod wire;
 pub mod workload;

@@ -26,6 +26,9 @@ use crate::fate::Fate;
 use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::path::Case;
 use crate::shares::{self, Share, Spans};
+use crate::slowest::Slow;
+use crate::stalls::{self, Stalls};
+use crate::usage::Usage;
 use crate::workload::{Shape, Workload, came_out};
 
 use lane::{Form, Half};
@@ -63,14 +66,15 @@ pub struct Plan<'a> {
 
 /// Measures one fresh instance of every lane. All packets must be such that every lane carries
 /// them ([`Workload::filtered`]); a lane that drops one, or lets it come out different, fails.
-/// Returns what the core was before every round, and after the last.
+/// Returns what else was seen meanwhile.
 pub fn measure(
     lanes: &mut [Lane],
     workload: &Workload<'_>,
     plan: &Plan<'_>,
     clock: &Clock,
     order_rng: &mut ChaCha8Rng,
-) -> Vec<Anchor> {
+) -> Beside {
+    let before = Usage::now();
     let shape = plan.shape;
     let readings = workload.readings(shape);
     let stretches = readings.len();
@@ -83,11 +87,8 @@ pub fn measure(
     let mut desk = Desk {
         frames,
         stamps: vec![0; shape.packets_per_reading + 1],
-        spans: Spans::new(if workload.labels().is_empty() {
-            0
-        } else {
-            shape.arena_packets()
-        }),
+        spans: Spans::new(shape.arena_packets()),
+        stalls: Stalls::default(),
         workload,
         readings,
         shape,
@@ -102,15 +103,37 @@ pub fn measure(
         let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
         anchors.extend(Anchor::read(clock));
         order.shuffle(order_rng);
-        measure_round(lanes, &mut desk, first, &order);
+        measure_round(lanes, &mut desk, Walk { round, first }, &order);
     }
     anchors.extend(Anchor::read(clock));
-    anchors
+    Beside {
+        anchors,
+        stalls: desk.stalls,
+        usage: Usage::now().since(&before),
+    }
+}
+
+/// What was seen beside the packets.
+pub struct Beside {
+    /// What the core was before every round, and after the last.
+    pub anchors: Vec<Anchor>,
+    /// Stalls in the visits of all lanes.
+    pub stalls: Stalls,
+    /// What the kernel counted of this thread, filling and comparing included.
+    pub usage: Usage,
+}
+
+/// A round, and the stretch that it begins with.
+#[derive(Clone, Copy)]
+struct Walk {
+    round: usize,
+    first: usize,
 }
 
 /// One round: a walk to get used to the packets (flows established, caches as the temperature
 /// says), a visit in order, one in reverse, and one with stamps.
-fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, first: usize, order: &[usize]) {
+fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, walk: Walk, order: &[usize]) {
+    let first = walk.first;
     let readings = desk.shape.readings_per_fill;
     let mut totals: Vec<[Visit; 2]> = lanes.iter().map(|_| Default::default()).collect();
     for &lane in order {
@@ -128,8 +151,9 @@ fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, first: usize, orde
             lane.samples.stretch.push(stretch);
             for half in [Half::Send, Half::Receive] {
                 let total_ns = desk.take(lane, half, reading, one, two, stamped.as_ref());
-                if stamped.is_some() {
+                if let Some(stamped) = &stamped {
                     desk.share_out(&mut lane.samples, half, first, reading, total_ns);
+                    desk.keep_slowest(&mut lane.samples, half, walk, (reading, total_ns), stamped);
                 }
             }
         }
@@ -147,6 +171,8 @@ fn both_ways(order: &[usize]) -> impl Iterator<Item = (usize, usize)> + '_ {
 struct Visit {
     send: Vec<u64>,
     receive: Vec<u64>,
+    /// What the kernel counted meanwhile; of stamped visits alone.
+    usage: Usage,
 }
 
 impl Visit {
@@ -156,6 +182,15 @@ impl Visit {
             Half::Receive => &mut self.receive,
         }
     }
+
+    /// Ticks of a reading; 0 of none.
+    fn ticks(&self, half: Half, reading: usize) -> u64 {
+        let ticks = match half {
+            Half::Send => &self.send,
+            Half::Receive => &self.receive,
+        };
+        ticks.get(reading).copied().unwrap_or(0)
+    }
 }
 
 /// What all lanes work on, in turns.
@@ -163,6 +198,7 @@ struct Desk<'w, 'a> {
     frames: Vec<Frame<'a>>,
     stamps: Vec<u64>,
     spans: Spans,
+    stalls: Stalls,
     workload: &'w Workload<'w>,
     /// The packets of each stretch.
     readings: Vec<Range<usize>>,
@@ -245,6 +281,8 @@ impl Desk<'_, '_> {
     }
 
     fn visit_stamped(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
+        // Around all of it: a system call before a reading would be seen in its first packets.
+        let before = Usage::now();
         self.prepare(lane, first_stretch);
         let mut visit = Visit::default();
         for half in lane.halves() {
@@ -266,6 +304,7 @@ impl Desk<'_, '_> {
                 visit.of(*half).push(total);
             }
         }
+        visit.usage = Usage::now().since(&before);
         self.compare(lane, first_stretch);
         visit
     }
@@ -321,10 +360,43 @@ impl Desk<'_, '_> {
         }
     }
 
+    /// Of the packets of a stamped reading, whose work takes so long, those that are among the
+    /// slowest.
+    fn keep_slowest(
+        &self,
+        samples: &mut Samples,
+        half: Half,
+        walk: Walk,
+        (reading, work_ns): (usize, f64),
+        stamped: &Visit,
+    ) {
+        let packets = self.shape.packets_per_reading;
+        let stamps_ns = packets as f64 * self.clock.reading_ns;
+        let took_ns = self.clock.ns(stamped.ticks(half, reading));
+        let beyond_ns = took_ns - stamps_ns - work_ns;
+        let slowest = &mut samples.slowest[half as usize];
+        for (at, ticks) in self
+            .spans
+            .of(half as usize, reading, packets)
+            .iter()
+            .enumerate()
+        {
+            let ns = self.clock.ns((*ticks).into()).round() as u64;
+            slowest.offer(ns, || Slow {
+                packet: self.position(walk.first, reading * packets + at),
+                place: reading * packets + at,
+                round: walk.round,
+                reading_beyond_ns: beyond_ns,
+                stalled: beyond_ns > stalls::least_ns(work_ns) && ns as f64 > beyond_ns / 2.0,
+                usage: stamped.usage,
+            });
+        }
+    }
+
     /// Turns the two visits (and the stamped one) of a reading into a sample; returns what the
     /// reading took without the clock's cost, ns.
     fn take(
-        &self,
+        &mut self,
         lane: &mut Lane,
         half: Half,
         reading: usize,
@@ -337,14 +409,12 @@ impl Desk<'_, '_> {
             lane.samples.send_ns.push(0.0);
             return 0.0;
         }
-        let pick = |visit: &Visit| {
-            let ticks = match half {
-                Half::Send => &visit.send,
-                Half::Receive => &visit.receive,
-            };
-            self.clock.ns(ticks.get(reading).copied().unwrap_or(0))
-        };
-        let (total_ns, disturbed) = faster(pick(one), pick(two));
+        let pick = |visit: &Visit| self.clock.ns(visit.ticks(half, reading));
+        let visits = [pick(one), pick(two)];
+        let (total_ns, disturbed) = faster(visits[0], visits[1]);
+        for ns in visits {
+            self.stalls.look(ns, total_ns);
+        }
         let packets = self.shape.packets_per_reading as f64;
         // One fenced reading stands inside every total: half of each of the two.
         let clock_ns = self.clock.fenced_reading_ns;

@@ -6,6 +6,10 @@ use tunneltax_reports::stats::median;
 
 use crate::host::{field, read};
 
+/// Ticks a second of the times in `/proc/stat`: `USER_HZ`, 100 on every architecture here
+/// (proc(5)).
+const TICKS_PER_SECOND: f64 = 100.0;
+
 /// Counters of the kernel that tell how much else ran.
 #[derive(Clone, Copy, Default)]
 pub struct Disturbance {
@@ -46,6 +50,12 @@ impl Disturbance {
         let stolen = self.steal_ticks?.checked_sub(earlier.steal_ticks?)?;
         let all = self.all_ticks?.checked_sub(earlier.all_ticks?)?;
         (all > 0).then(|| 100.0 * stolen as f64 / all as f64)
+    }
+
+    /// Time since `earlier` that the hypervisor took from all CPUs, s.
+    pub fn stolen_seconds_since(&self, earlier: &Self) -> Option<f64> {
+        let stolen = self.steal_ticks?.checked_sub(earlier.steal_ticks?)?;
+        Some(stolen as f64 / TICKS_PER_SECOND)
     }
 
     /// Times since `earlier` that the kernel put this thread aside.

@@ -53,7 +53,7 @@ impl Bench<'_> {
             first_stretch: 0,
             stop: self.stop,
         };
-        let anchors = replay::measure(&mut opened, self.workload, &plan, self.clock, rng);
+        let anchors = replay::measure(&mut opened, self.workload, &plan, self.clock, rng).anchors;
         let mut samples: [Samples; LANES] = std::array::from_fn(|_| Samples::default());
         for (at, lane) in order.into_iter().zip(opened) {
             samples[at] = lane.into_result().map_err(Failure::Failed)?;

@@ -14,6 +14,7 @@ use tunneltax_reports::stats::quantile::quantile;
 use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
 
 use crate::payer_sum::charged_ns;
+use crate::tail::{Context, TailSum};
 
 /// What all chunks gave for one lane: a case, or a twin of one.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ pub struct LaneSum {
     pub instances: Vec<InstanceSum>,
     send_latency: Latency,
     receive_latency: Latency,
+    tails: [TailSum; 2],
     clock_share: [f64; 2],
     disturbed: [u64; 2],
     readings: u64,
@@ -127,19 +129,21 @@ impl LaneSum {
             instances: Vec::new(),
             send_latency: Latency::default(),
             receive_latency: Latency::default(),
+            tails: Default::default(),
             clock_share: [0.0; 2],
             disturbed: [0; 2],
             readings: 0,
         }
     }
 
-    /// Adds what one instance measured on the packets of a chunk.
+    /// Adds what one instance measured on the packets of a chunk, before which so many were timed.
     pub fn add_instance(
         &mut self,
         instance: u32,
         values: Values,
         samples: &Samples,
         timed: &Workload<'_>,
+        before: u64,
     ) {
         let at = instance as usize;
         if self.instances.len() <= at {
@@ -148,6 +152,9 @@ impl LaneSum {
         self.instances[at].add(values, timed.len() as f64);
         self.instances[at].charge(charged_ns(samples, timed));
         self.instances[at].stamp([&samples.send_latency, &samples.receive_latency]);
+        for (tail, slowest) in self.tails.iter_mut().zip(&samples.slowest) {
+            tail.add(slowest, instance, before, timed);
+        }
         self.send_latency.merge(&samples.send_latency);
         self.receive_latency.merge(&samples.receive_latency);
         for (half, share) in [samples.send_clock_share, samples.receive_clock_share]
@@ -161,9 +168,9 @@ impl LaneSum {
     }
 
     /// The row of the record.
-    pub fn row(&self, ids: &[&'static str]) -> Row {
+    pub fn row(&self, ids: &[&'static str], context: &Context<'_>) -> Row {
         let figures = if self.failed.is_none() {
-            self.figures(ids)
+            self.figures(ids, context)
         } else {
             None
         };
@@ -185,7 +192,7 @@ impl LaneSum {
         Estimate::from_instances(self.instances.iter().map(|i| value(&i.values)).collect())
     }
 
-    fn figures(&self, ids: &[&'static str]) -> Option<Figures> {
+    fn figures(&self, ids: &[&'static str], context: &Context<'_>) -> Option<Figures> {
         let mut against = Vec::new();
         for (at, other) in self.against.iter().enumerate() {
             let part = |which: usize| self.estimate(|v| v.against[at][which]);
@@ -210,13 +217,13 @@ impl LaneSum {
                 .disturbed
                 .map(|disturbed| 100.0 * disturbed as f64 / self.readings.max(1) as f64),
             against,
-            send_stamped: self.stamped(&self.send_latency, 0)?,
-            receive_stamped: self.stamped(&self.receive_latency, 1)?,
+            send_stamped: self.stamped(&self.send_latency, 0, context)?,
+            receive_stamped: self.stamped(&self.receive_latency, 1, context)?,
             work: self.work(),
         })
     }
 
-    fn stamped(&self, latency: &Latency, half: usize) -> Option<Stamped> {
+    fn stamped(&self, latency: &Latency, half: usize, context: &Context<'_>) -> Option<Stamped> {
         Some(Stamped {
             histogram_ns: histogram::encode(latency.histogram()),
             packets: latency.packets(),
@@ -226,6 +233,7 @@ impl LaneSum {
                 .iter()
                 .filter_map(|(quantile, _)| self.quantile(half, *quantile))
                 .collect(),
+            tails: self.tails[half].tails(latency, context),
         })
     }
 

@@ -36,6 +36,7 @@ mod schedule;
 mod select;
 mod selftest;
 mod sides;
+mod tail;
 
 use std::process::ExitCode;
 
@@ -66,6 +67,7 @@ fn act(cli: Cli) -> Result<ExitCode, Failure> {
         Some(Verb::List) => cmd::list::list(),
         Some(Verb::Overhead(arguments)) => cmd::overhead::overhead(&arguments),
         Some(Verb::Report(arguments)) => cmd::report::report(&arguments),
+        Some(Verb::Explain(arguments)) => cmd::explain::explain(&arguments),
         Some(Verb::Scale(arguments)) => cmd::scale::scale(&arguments),
         Some(Verb::Selftest(arguments)) => cmd::selftest::selftest(&arguments),
         Some(Verb::Compare(arguments)) => cmd::compare::compare(&arguments),

@@ -15,14 +15,18 @@ use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
+use tunneltax_core::stalls::{self, Stalls};
+use tunneltax_core::usage::Usage;
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::record::{Group, Temperature, WorkloadKind};
+use tunneltax_reports::record::{self, Group, Pass, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
+use crate::disturbance::Disturbance;
 use crate::lane_sum::{LaneSum, values};
 use crate::payer_sum::PayerSum;
-use crate::payers::Ranking;
+use crate::payers::{Names, Ranking};
 use crate::scenario::Refuted;
+use crate::tail::{Context, counted};
 
 /// The case that stands for all tunnels in the null gate: the pinned default library.
 pub const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
@@ -44,6 +48,8 @@ pub struct Bench<'a> {
     pub clock: &'a Clock,
     /// Ends the run early.
     pub stop: &'a AtomicBool,
+    /// How flows are named.
+    pub names: &'a Names,
     /// The case that stands for all tunnels in the null gate, where it is among them.
     pub tunnel_twin: &'static str,
 }
@@ -103,6 +109,8 @@ pub struct GroupInMaking<'a> {
     shape: Option<Shape>,
     rounds: usize,
     anchors: Vec<Anchor>,
+    stalls: Stalls,
+    passes: Vec<Pass>,
     /// The fewest that a chunk had; `None` before the first chunk.
     instances: Option<u32>,
 }
@@ -151,6 +159,8 @@ impl<'a> GroupInMaking<'a> {
             shape: None,
             rounds: 0,
             anchors: Vec::new(),
+            stalls: Stalls::default(),
+            passes: Vec::new(),
             instances: None,
         }
     }
@@ -300,13 +310,11 @@ impl<'a> GroupInMaking<'a> {
             first_stretch: 0,
             stop: self.bench.stop,
         };
-        self.anchors.extend(replay::measure(
-            &mut opened,
-            timed,
-            &plan,
-            self.bench.clock,
-            rng,
-        ));
+        let (start, kernel) = (Instant::now(), Disturbance::now());
+        let beside = replay::measure(&mut opened, timed, &plan, self.bench.clock, rng);
+        self.anchors.extend(beside.anchors);
+        self.stalls.add(&beside.stalls);
+        self.pass(instance, start, &kernel, &beside.usage);
         if self.stopped() {
             return;
         }
@@ -326,9 +334,46 @@ impl<'a> GroupInMaking<'a> {
             let others: Vec<Option<&Samples>> =
                 lane.against.iter().map(|o| samples.get(o)).collect();
             match values(mine, &others) {
-                Some(values) => lane.add_instance(instance, values, mine, timed),
+                Some(values) => lane.add_instance(instance, values, mine, timed, self.packets),
                 None => lane.failed = Some("no reading could be used".to_owned()),
             }
+        }
+    }
+
+    /// Adds what the kernel counted in an instance; its chunks are one pass.
+    fn pass(&mut self, instance: u32, start: Instant, kernel: &Disturbance, usage: &Usage) {
+        let at = instance as usize;
+        if self.passes.len() <= at {
+            self.passes.resize(at + 1, Pass::default());
+        }
+        let (pass, more) = (&mut self.passes[at], counted(usage));
+        pass.seconds += start.elapsed().as_secs_f64();
+        pass.user_s += usage.user_us as f64 / 1e6;
+        pass.system_s += usage.system_us as f64 / 1e6;
+        if let Some(stolen_s) = Disturbance::now().stolen_seconds_since(kernel) {
+            *pass.stolen_s.get_or_insert(0.0) += stolen_s;
+        }
+        pass.counted.minor_faults += more.minor_faults;
+        pass.counted.major_faults += more.major_faults;
+        pass.counted.voluntary_switches += more.voluntary_switches;
+        pass.counted.involuntary_switches += more.involuntary_switches;
+    }
+
+    fn stalls(&self) -> record::Stalls {
+        let lengths: Vec<f64> = self
+            .stalls
+            .lengths_ns
+            .iter()
+            .map(|ns| (*ns).into())
+            .collect();
+        record::Stalls {
+            watched_s: self.stalls.watched_ns / 1e9,
+            count: self.stalls.count,
+            sum_s: self.stalls.sum_ns / 1e9,
+            median_ns: median(&lengths),
+            longest_ns: lengths.iter().copied().reduce(f64::max),
+            least_ns: stalls::STALL_NS,
+            least_part: stalls::STALL_PART,
         }
     }
 
@@ -343,12 +388,19 @@ impl<'a> GroupInMaking<'a> {
         for lane in &mut self.lanes {
             lane.instances.truncate(instances as usize);
         }
+        self.passes.truncate(instances as usize);
+        let context = Context {
+            names: self.bench.names,
+            packets_per_reading: shape.packets_per_reading,
+            instances,
+            sizes: &self.sizes,
+        };
         let ids: Vec<&'static str> = self.lanes.iter().map(|lane| lane.case.id).collect();
         let rows = self
             .lanes
             .iter()
             .filter(|l| l.twin_of.is_none())
-            .map(|l| l.row(&ids))
+            .map(|l| l.row(&ids, &context))
             .collect();
         let null_gate = self
             .lanes
@@ -357,6 +409,7 @@ impl<'a> GroupInMaking<'a> {
             .collect();
         let ground = self.lanes.iter().position(|l| l.case.id == GROUND_TWIN);
         let payers = self.payers.finish(&self.lanes, ground);
+        let stalls = Some(self.stalls());
         let anchor_ghz = self.anchor(|anchor| anchor.ghz);
         let anchor_width = self.anchor(|anchor| anchor.width);
         Some(Group {
@@ -376,6 +429,8 @@ impl<'a> GroupInMaking<'a> {
             anchor_width,
             rows,
             null_gate,
+            stalls,
+            passes: self.passes,
             payers,
         })
     }

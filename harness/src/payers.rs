@@ -54,7 +54,8 @@ impl Names {
         hasher.finish()
     }
 
-    fn name(&self, flow: &FlowId) -> String {
+    /// What a flow is called.
+    pub fn name(&self, flow: &FlowId) -> String {
         if self.show_addresses {
             flow.to_string()
         } else {

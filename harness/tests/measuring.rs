@@ -2,6 +2,7 @@
 //! told from itself, and work that is skipped has no result.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -31,7 +32,11 @@ enum Change {
     Lose,
     /// Never opens what it was sent.
     LeaveSealed,
+    /// Sleeps in one of so many calls, [`NAP`] long.
+    Nap { every: u32, calls: u32 },
 }
+
+const NAP: Duration = Duration::from_micros(300);
 
 impl PacketPath for Changed {
     fn send(&mut self, burst: &mut [Frame<'_>]) {
@@ -41,6 +46,12 @@ impl PacketPath for Changed {
             }
             let copies = burst.len().min(scratch.len());
             other.send(&mut scratch[..copies]);
+        }
+        if let Change::Nap { every, calls } = &mut self.change {
+            *calls += 1;
+            if calls.is_multiple_of(*every) {
+                std::thread::sleep(NAP);
+            }
         }
         self.inner.send(burst);
         if matches!(self.change, Change::Lose) {
@@ -119,6 +130,17 @@ fn measure(
     clock: &Clock,
     rng: &mut ChaCha8Rng,
 ) -> [Result<Samples, String>; 2] {
+    measure_beside(cases, chunk, rounds, clock, rng).0
+}
+
+/// The same, and what was seen beside.
+fn measure_beside(
+    cases: [&'static Case; 2],
+    chunk: &Chunk,
+    rounds: usize,
+    clock: &Clock,
+    rng: &mut ChaCha8Rng,
+) -> ([Result<Samples, String>; 2], replay::Beside) {
     use rand::RngExt;
     let workload = labelled(chunk);
     let setup = Setup {
@@ -140,13 +162,14 @@ fn measure(
         first_stretch: 0,
         stop: &RUNNING,
     };
-    replay::measure(&mut lanes, &workload, &plan, clock, rng);
+    let beside = replay::measure(&mut lanes, &workload, &plan, clock, rng);
     let [first, second] = lanes.map(Lane::into_result);
-    if swapped {
+    let samples = if swapped {
         [second, first]
     } else {
         [first, second]
-    }
+    };
+    (samples, beside)
 }
 
 /// Time a packet of the second case minus the first, in send, ns; one value an instance.
@@ -350,4 +373,44 @@ fn failed(cases: [&'static Case; 2], chunk: &Chunk, expected: &str) {
     assert!(right.is_ok());
     let why = wrong.map(|_| ()).expect_err("no result");
     assert!(why.contains(expected), "{why}");
+}
+
+/// Sleep is the one gap that a test can make: it is found, its packet is named, and what the kernel
+/// counted stands beside it.
+#[test]
+fn a_gap_is_found_and_its_packet_named() {
+    // More calls than a reading has, and a prime: no two naps fall into one, nor into both visits.
+    let napping = changed("forward", |_, setup| {
+        let nap = Change::Nap {
+            every: 67,
+            calls: 0,
+        };
+        open_changed("forward", setup, nap)
+    });
+    let (chunk, clock) = (packets(256), Clock::measure());
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let cases = [case("forward"), napping];
+    let ([_, samples], beside) = measure_beside(cases, &chunk, 30, &clock, &mut rng);
+    let samples = samples.expect("a result");
+    let nap_ns = NAP.as_nanos() as u64;
+    let naps = samples.slowest[0].iter().filter(|(ns, _)| *ns >= nap_ns);
+    let naps: Vec<_> = naps.collect();
+    assert!(naps.len() > 5, "{} naps in stamped visits", naps.len());
+    for (ns, slow) in &naps {
+        assert!(slow.stalled, "{ns} {slow:?}");
+        assert!(slow.usage.voluntary_switches >= 1, "{ns} {slow:?}");
+        assert!(slow.packet < 512, "{ns} {slow:?}");
+    }
+    let stalls = &beside.stalls;
+    let long = stalls
+        .lengths_ns
+        .iter()
+        .filter(|ns| **ns > 0.9 * nap_ns as f32);
+    assert!(long.count() >= 1, "{stalls:?}");
+    assert!(stalls.sum_ns <= stalls.watched_ns, "{stalls:?}");
+    assert!(
+        beside.usage.voluntary_switches as usize > naps.len(),
+        "{:?}",
+        beside.usage
+    );
 }

@@ -6,9 +6,11 @@
 
 mod capture;
 mod payers;
+mod tail;
 
 pub use capture::{Capture, LEFT_BY_PLAN, NEITHER_SIDE, OTHER_SIDE, Side, Sides};
 pub use payers::{Payer, PayerCost, PayerKind, Payers, PayersBy};
+pub use tail::{Cause, Counted, Exemplar, Pass, Stalls, Tail};
 
 use std::collections::BTreeMap;
 
@@ -343,6 +345,12 @@ pub struct Group {
     pub rows: Vec<Row>,
     /// Cases measured against themselves.
     pub null_gate: Vec<NullGate>,
+    /// Gaps in the clock. Records of before do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stalls: Option<Stalls>,
+    /// What the kernel counted, by instance. Records of before do not say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub passes: Vec<Pass>,
     /// Who pays for the tunnels, of a capture in its own order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payers: Vec<Payers>,
@@ -427,6 +435,9 @@ pub struct Stamped {
     /// before have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub quantiles: Vec<Quantile>,
+    /// What is behind the tail, by quantile. Records of before have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tails: Vec<Tail>,
 }
 
 /// A quantile of single packets.

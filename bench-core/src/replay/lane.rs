@@ -5,6 +5,7 @@ use crate::frame::Frame;
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
 use crate::shares::Share;
+use crate::slowest::{Slow, Slowest};
 use crate::workload::{Shape, Workload};
 
 /// One fresh instance of a case: its own keys, tables and windows.
@@ -44,6 +45,8 @@ pub struct Samples {
     /// Readings, send and receive, whose two visits differ by more than half and by more than
     /// [`super::DISTURBED_NS`]: something else ran.
     pub disturbed: [u64; 2],
+    /// The slowest of the single packets, send and receive.
+    pub slowest: [Slowest<Slow>; 2],
     /// By the workload's labels, and by label.
     pub shares: Vec<Vec<Share>>,
 }

@@ -134,7 +134,7 @@ fn rounds_alone(
             first_stretch: alone.len() * shape.readings_per_fill,
             stop: &never,
         };
-        let anchors = measure(lanes, workload, &plan, clock, rng);
+        let anchors = measure(lanes, workload, &plan, clock, rng).anchors;
         if anchors.is_empty() {
             // No anchor on this architecture: the core is taken to be ours.
             alone.resize(alone.len() + plan.rounds, true);

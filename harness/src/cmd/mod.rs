@@ -1,6 +1,7 @@
 //! One verb a file.
 
 pub mod compare;
+pub mod explain;
 pub mod list;
 pub mod load;
 pub mod overhead;

@@ -50,7 +50,8 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let generated = Generated::all(mixes, &options.flows)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
-    let look = look(&choice)?;
+    let names = Names::draw(options.show_addresses)?;
+    let look = look(&choice, &names);
     let surveys = captures::survey(sources, limits, &look, &stop)?;
 
     let pinned = host::pin();
@@ -67,6 +68,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         setup: &setup,
         clock: &clock,
         stop: &stop,
+        names: &names,
         tunnel_twin: TUNNEL_TWIN,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
@@ -121,13 +123,12 @@ pub fn setup(selection: &Selection) -> Setup {
 }
 
 /// Which of a capture's packets are replayed, and who pays for them.
-fn look(choice: &Choice) -> Result<Look, Failure> {
+fn look(choice: &Choice, names: &Names) -> Look {
     let options = &choice.options;
-    let names = Names::draw(options.show_addresses)?;
-    Ok(Look {
+    Look {
         sides: Sides::new(options.near.clone(), options.side),
-        ways: Way::all(&choice.cases, &names, options.selection.seed),
-    })
+        ways: Way::all(&choice.cases, names, options.selection.seed),
+    }
 }
 
 /// What of a capture is read.

@@ -24,6 +24,7 @@ use crate::measure::{Bench, GROUND_TWIN, GroupInMaking, Subject};
 use crate::output;
 use crate::outset;
 use crate::pace::Pace;
+use crate::payers::Names;
 use crate::plan::{Cost, Planner, Work};
 use crate::progress;
 use crate::received::{Bundle, Keyring, Received, receive};
@@ -90,12 +91,14 @@ fn measure(
     let disturbance = Disturbance::now();
     let clock = Clock::measure();
     let all = all_cases(&parts);
+    let names = Names::draw(options.show_addresses)?;
     let bench = Bench {
         cases: &all,
         refuted: &[],
         setup,
         clock: &clock,
         stop,
+        names: &names,
         tunnel_twin: "",
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);

@@ -156,7 +156,7 @@ pub fn receipt_groups<'b, 'r>(bill: &'b Bill<'r>) -> Vec<&'b GroupBill<'r>> {
 /// The measured line that the bill is about: the scenario's, where it names one; else the first
 /// with a cipher, which the order of the list makes the default's, and not one that adds look-ups
 /// or gateways to it; where there is none, the first of those with the longest chain.
-fn top_line<'b, 'r>(bill: &Bill<'_>, group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
+pub(super) fn top_line<'b, 'r>(bill: &Bill<'_>, group: &'b GroupBill<'r>) -> Option<&'b Line<'r>> {
     let measured = || group.lines.iter().filter(|line| line.outcome.is_ok());
     let leads = bill.record.scenario.as_ref();
     let leads = leads.and_then(|scenario| scenario.leads.as_deref());

@@ -5,6 +5,7 @@
 //! the same tables and repeat the same sentences; none of them judges anything.
 
 mod aside;
+mod beside;
 mod cost_model;
 mod curves;
 mod detail;
@@ -20,10 +21,12 @@ mod payers;
 mod remarks;
 mod scenario;
 mod tables;
+mod tails;
 mod waterfall;
 mod words;
 
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
+pub use beside::beside;
 pub use cost_model::{COST_MODEL, CaseModel, CostModel, Prediction, cost_models};
 pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{full, percentiles, under_headings};
@@ -38,6 +41,7 @@ pub use payers::{PAYERS, Paying, most_paying, payers};
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
+pub use tails::{Asked, CAUSES_SAID, TailOf, tail_tables, tails};
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
     NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, list,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::beside;
 use super::latency::Latency;
 use super::words::list;
 use super::{Bill, NAME_CHARS, Room, bound, clean, count, estimate, three};
@@ -42,7 +43,9 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    remarks.extend(beside::spoilt(bill));
     remarks.extend(shared(bill));
+    remarks.extend(beside::stalled(bill));
     remarks.extend(disturbed(bill));
     remarks.extend(clock_shares(bill));
     remarks.extend(adds_up(bill));
@@ -165,7 +168,8 @@ fn shared(bill: &Bill<'_>) -> Option<String> {
     let percent = noise.shared_percent.filter(|percent| *percent >= 1.0)?;
     Some(format!(
         "Another hardware thread shared the core in {} % of the looks at it ({} additions a cycle in the median, {} \
-         alone): times, and their differences, are longer than on a core of one's own.",
+         alone): times, and their differences, are longer than on a core of one's own. Stop what else runs here, or take a host \
+         that gives no core to two guests, and run again.",
         three(percent),
         three(noise.anchor_median_width),
         three(noise.anchor_max_width),

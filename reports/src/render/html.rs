@@ -7,8 +7,8 @@ use super::chart;
 use super::figures::{self, Figure};
 use super::theme;
 use crate::bill::{
-    self, Bill, Cell, Fall, GroupBill, Matrix, Receipt, Room, RowKind, Span, TEMPERATURES, Table,
-    bound, estimate, legend,
+    self, Asked, Bill, Cell, Fall, GroupBill, Matrix, Receipt, Room, RowKind, Span, TEMPERATURES,
+    Table, bound, estimate, legend,
 };
 use crate::record::{Record, RecordError, WorkloadKind};
 
@@ -384,6 +384,19 @@ fn beside(bill: &Bill<'_>) -> Markup {
                     }
                 }
                 None => { p { "None was measured, so no difference can be told." } }
+            }
+            @if let Some(table) = bill::beside(bill) {
+                h2 { (table.title) }
+                (draw_table(&table, &table.title))
+            }
+            @let asked = Asked::default();
+            @let tails = bill::tail_tables(&bill::tails(bill, &asked), &asked);
+            @if !tails.is_empty() {
+                h2 { "Behind the tail" }
+                p { (bill::CAUSES_SAID) }
+                @for table in &tails {
+                    details { summary { (table.title) } (draw_table(table, &table.title)) }
+                }
             }
         }
     }

@@ -170,6 +170,9 @@ fn details(out: &mut String, bill: &Bill<'_>) {
             out.push_str(&pipes(&table));
         }
     }
+    if let Some(table) = bill::beside(bill) {
+        titled(out, 3, &table);
+    }
 }
 
 pub(super) fn bullets(out: &mut String, title: &str, items: &[String]) {

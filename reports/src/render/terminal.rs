@@ -194,6 +194,9 @@ fn details(out: &mut Page, bill: &Bill<'_>) {
     for group in &bill.groups {
         out.table(&in_full(bill, group));
     }
+    if let Some(table) = bill::beside(bill) {
+        out.table(&table);
+    }
 }
 
 /// A group in full, without the columns that say nothing here or that the first table has.

@@ -153,6 +153,7 @@ fn stamped(seeded: &mut Seeded, mean_ns: f64) -> Stamped {
     });
     Stamped {
         quantiles: quantiles.to_vec(),
+        tails: Vec::new(),
         histogram_ns: histogram::encode(&histogram),
         packets,
         mean_ns: mean,
@@ -234,6 +235,8 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
             null(seeded, "forward"),
             null(seeded, "esp/aes-256-gcm@ring"),
         ],
+        stalls: None,
+        passes: Vec::new(),
         payers: Vec::new(),
     }
 }

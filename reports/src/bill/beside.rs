@@ -1,0 +1,175 @@
+//! What else ran beside the packets: gaps in the clock, what the kernel counted, and what spoils a
+//! run.
+
+use super::{Bill, Cell, RowKind, Table, TableRow as Row, clean, count, three};
+use crate::record::{Counted, Group, Pass, Provenance, Stalls};
+
+/// Part of the time in stalls, or stolen, above which a run is said to be spoilt, percent.
+const SPOILT_PERCENT: f64 = 1.0;
+/// Times a second that the kernel puts the thread aside, above which somebody else wants its CPU.
+const PUT_ASIDE_PER_SECOND: f64 = 10.0;
+
+/// By group: stalls in the timed visits, and what the kernel counted from the first fill to the
+/// last comparison. `None` where no group says.
+pub fn beside(bill: &Bill<'_>) -> Option<Table> {
+    let rows: Vec<Row> = bill
+        .groups
+        .iter()
+        .filter(|of| of.group.stalls.is_some() || !of.group.passes.is_empty())
+        .map(|of| Row {
+            label: format!("{}, {}", of.title(), of.temperature()),
+            kind: RowKind::Plain,
+            cells: cells(of.group),
+        })
+        .collect();
+    let least = bill.groups.iter().find_map(|of| of.group.stalls.as_ref())?;
+    (!rows.is_empty()).then(|| Table {
+        title: "What else ran".to_owned(),
+        note: format!(
+            "a stall is what a visit took beyond the faster visit to the same packets, where that is more than {} µs \
+             and than {} % of it; watched: the time of all visits of all cases; put aside: by the kernel for \
+             another thread; gave way: to wait; stolen: by the hypervisor, from all CPUs, in steps of 10 ms",
+            three(least.least_ns / 1e3),
+            three(least.least_part * 100.0),
+        ),
+        head: [
+            "",
+            "watched s",
+            "stalls",
+            "a second",
+            "median µs",
+            "longest µs",
+            "% of the time",
+            "passes",
+            "CPU %",
+            "put aside",
+            "gave way",
+            "page faults",
+            "stolen s",
+        ]
+        .map(str::to_owned)
+        .to_vec(),
+        rows,
+    })
+}
+
+fn cells(group: &Group) -> Vec<Cell> {
+    let mut cells = match &group.stalls {
+        Some(stalls) => stall_cells(stalls),
+        None => vec![Cell::Blank; 6],
+    };
+    cells.extend(pass_cells(&group.passes));
+    cells
+}
+
+fn stall_cells(stalls: &Stalls) -> Vec<Cell> {
+    let us = |ns: Option<f64>| Cell::number(ns.map(|ns| ns / 1e3), three);
+    vec![
+        Cell::number(Some(stalls.watched_s), three),
+        Cell::Number(count(stalls.count)),
+        Cell::number(rate(stalls.count as f64, stalls.watched_s), three),
+        us(stalls.median_ns),
+        us(stalls.longest_ns),
+        Cell::number(rate(stalls.sum_s * 100.0, stalls.watched_s), three),
+    ]
+}
+
+fn pass_cells(passes: &[Pass]) -> Vec<Cell> {
+    if passes.is_empty() {
+        return vec![Cell::Blank; 6];
+    }
+    let sum = |part: fn(&Pass) -> f64| passes.iter().map(part).sum::<f64>();
+    let of = |part: fn(&Counted) -> u64| {
+        let sum: u64 = passes.iter().map(|pass| part(&pass.counted)).sum();
+        Cell::Number(count(sum))
+    };
+    let busy_s = sum(|pass| pass.user_s + pass.system_s);
+    let stolen: Option<Vec<f64>> = passes.iter().map(|pass| pass.stolen_s).collect();
+    vec![
+        Cell::Number(count(passes.len() as u64)),
+        Cell::number(rate(busy_s * 100.0, sum(|pass| pass.seconds)), three),
+        of(|counted| counted.involuntary_switches),
+        of(|counted| counted.voluntary_switches),
+        of(|counted| counted.minor_faults + counted.major_faults),
+        Cell::number(stolen.map(|stolen| stolen.iter().sum()), three),
+    ]
+}
+
+fn rate(of: f64, by: f64) -> Option<f64> {
+    (by > 0.0).then(|| of / by)
+}
+
+/// All stalls of the run in a sentence.
+pub fn stalled(bill: &Bill<'_>) -> Option<String> {
+    let stalls: Vec<&Stalls> = bill
+        .groups
+        .iter()
+        .filter_map(|of| of.group.stalls.as_ref())
+        .collect();
+    let watched_s: f64 = stalls.iter().map(|stalls| stalls.watched_s).sum();
+    let number: u64 = stalls.iter().map(|stalls| stalls.count).sum();
+    let sum_s: f64 = stalls.iter().map(|stalls| stalls.sum_s).sum();
+    let longest_ns = stalls.iter().filter_map(|stalls| stalls.longest_ns);
+    let per_second = rate(number as f64, watched_s)?;
+    let Some(longest_ns) = longest_ns.reduce(f64::max) else {
+        return Some(format!(
+            "No stall in {} s of timed visits.",
+            three(watched_s)
+        ));
+    };
+    Some(format!(
+        "{} stalls in {} s of timed visits, {} a second, {} % of the time, the longest {} µs. Of two visits the faster \
+         one counts, so that they are not in the totals; they are in the percentiles of single packets: \
+         `tunneltax explain` names the packets.",
+        count(number),
+        three(watched_s),
+        three(per_second),
+        three(sum_s / watched_s * 100.0),
+        three(longest_ns / 1e3),
+    ))
+}
+
+/// What spoils figures on this host or in this run, each with what can be done.
+pub fn spoilt(bill: &Bill<'_>) -> Vec<String> {
+    let provenance = &bill.record.provenance;
+    let passes = || bill.groups.iter().flat_map(|of| &of.group.passes);
+    let seconds: f64 = passes().map(|pass| pass.seconds).sum();
+    let aside: u64 = passes().map(|p| p.counted.involuntary_switches).sum();
+    let aside = rate(aside as f64, seconds).filter(|often| *often > PUT_ASIDE_PER_SECOND);
+    let aside = aside.map(|often| {
+        format!(
+            "The kernel put the measuring thread aside {} times a second: another program wants its CPU. Stop it, or keep \
+             a CPU free of others (isolcpus, or a cpuset), and run again.",
+            three(often)
+        )
+    });
+    let mut said: Vec<String> = of_host(provenance);
+    said.extend(aside);
+    said
+}
+
+fn of_host(provenance: &Provenance) -> Vec<String> {
+    let (host, noise) = (&provenance.host, &provenance.noise);
+    let governor = host.governor.as_deref().filter(|of| *of != "performance");
+    let governor = governor.map(|governor| {
+        format!(
+            "The frequency governor is {}: the core's speed follows the load. `cpupower frequency-set -g performance` \
+             holds it, as root, and run again.",
+            clean(governor, super::NAME_CHARS)
+        )
+    });
+    let stolen = noise.steal_percent.filter(|part| *part > SPOILT_PERCENT);
+    let stolen = stolen.map(|part| {
+        format!(
+            "The hypervisor took {} % of the CPUs' time for other guests: run again when they are quiet, or on a host \
+             with dedicated cores.",
+            three(part)
+        )
+    });
+    let unpinned = host.pinned_to.is_none().then(|| {
+        "The measuring thread could not be bound to a CPU: where it moved, caches were cold. Allow \
+         sched_setaffinity, and run again."
+            .to_owned()
+    });
+    [governor, stolen, unpinned].into_iter().flatten().collect()
+}
