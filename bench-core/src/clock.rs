@@ -3,19 +3,33 @@
 //! On x86-64 the clock is the time stamp counter, read in two ways. *Plain*: one `rdtsc`, which
 //! the CPU may move a few instructions to either side; chained stamps use it, since what one
 //! packet gains its neighbour loses. *Fenced*: `lfence; rdtsc; lfence`, so that all work before
-//! it is done and no work behind it has begun; burst totals use it. Elsewhere both are the
-//! operating system's monotonic clock. A counter that does not run at a constant rate
-//! (`constant_tsc`, `nonstop_tsc` missing) voids every figure; [`Clock::measure`] checks that.
+//! it is done and no work behind it has begun; burst totals use it. A counter that does not run at
+//! one rate (`constant_tsc`, `nonstop_tsc` missing) would void every figure: there, and on other
+//! architectures, both are the operating system's monotonic clock. [`Clock::measure`] chooses,
+//! before anything is timed.
 
 use std::collections::BTreeSet;
+use std::sync::OnceLock;
+#[cfg(target_arch = "x86_64")]
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// What is read.
+/// The clock that is read where there is one at one rate.
 #[cfg(target_arch = "x86_64")]
-pub const NAME: &str = "time stamp counter (rdtsc)";
-/// What is read.
-#[cfg(not(target_arch = "x86_64"))]
-pub const NAME: &str = "monotonic clock of the operating system";
+const COUNTER: &str = "time stamp counter (rdtsc)";
+/// The clock that is read elsewhere.
+const MONOTONIC: &str = "monotonic clock of the operating system";
+
+/// The counter does not run at one rate. Set by [`Clock::measure`] alone, and never reset.
+#[cfg(target_arch = "x86_64")]
+static VARIANT: AtomicBool = AtomicBool::new(false);
+
+/// The operating system's clock is read.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn is_monotonic() -> bool {
+    VARIANT.load(Ordering::Relaxed)
+}
 
 /// How long the rate of the counter is compared with the operating system's clock.
 const CALIBRATION: Duration = Duration::from_millis(60);
@@ -26,11 +40,10 @@ const READINGS: usize = 20_000;
 #[inline(always)]
 pub fn now() -> u64 {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: rdtsc exists on every x86-64 CPU and touches no memory.
-    unsafe {
-        core::arch::x86_64::_rdtsc()
+    if !is_monotonic() {
+        // SAFETY: rdtsc exists on every x86-64 CPU and touches no memory.
+        return unsafe { core::arch::x86_64::_rdtsc() };
     }
-    #[cfg(not(target_arch = "x86_64"))]
     monotonic_ticks()
 }
 
@@ -38,26 +51,31 @@ pub fn now() -> u64 {
 #[inline(always)]
 pub fn fenced() -> u64 {
     #[cfg(target_arch = "x86_64")]
-    // SAFETY: lfence and rdtsc exist on every x86-64 CPU and touch no memory.
-    unsafe {
-        core::arch::x86_64::_mm_lfence();
-        let ticks = core::arch::x86_64::_rdtsc();
-        core::arch::x86_64::_mm_lfence();
-        ticks
+    if !is_monotonic() {
+        // SAFETY: lfence and rdtsc exist on every x86-64 CPU and touch no memory.
+        return unsafe {
+            core::arch::x86_64::_mm_lfence();
+            let ticks = core::arch::x86_64::_rdtsc();
+            core::arch::x86_64::_mm_lfence();
+            ticks
+        };
     }
-    #[cfg(not(target_arch = "x86_64"))]
     monotonic_ticks()
 }
 
-#[cfg(not(target_arch = "x86_64"))]
+/// Nanoseconds since the first call, kept out of line: the other clock is the common one.
+#[cold]
+#[inline(never)]
 fn monotonic_ticks() -> u64 {
-    static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as u64
 }
 
 /// Rate, step and cost of the clock, measured when this was made.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
+    /// What is read.
+    pub name: &'static str,
     /// Ticks a second.
     pub hertz: f64,
     /// Smallest step between readings that differ.
@@ -66,21 +84,20 @@ pub struct Clock {
     pub reading_ns: f64,
     /// Cost of [`fenced`] in a chain.
     pub fenced_reading_ns: f64,
-    /// The counter runs at one rate and does not stop in sleep states, as the CPU says.
-    pub invariant: bool,
 }
 
 impl Clock {
     /// Takes about 65 ms.
     pub fn measure() -> Self {
+        let name = choose();
         let hertz = ticks_per_second();
         let ns = |ticks: f64| ticks * 1e9 / hertz;
         Self {
+            name,
             hertz,
             step_ns: ns(step_ticks()),
             reading_ns: ns(chained_ticks(now)),
             fenced_reading_ns: ns(chained_ticks(fenced)),
-            invariant: invariant(),
         }
     }
 
@@ -167,16 +184,21 @@ fn chained_ticks(read: impl Fn() -> u64) -> f64 {
     chains.get(chains.len() / 2).copied().unwrap_or(0) as f64 / (CHAIN + 1) as f64
 }
 
+/// Chooses the clock, and says which.
 #[cfg(target_arch = "x86_64")]
-fn invariant() -> bool {
-    raw_cpuid::CpuId::new()
-        .get_advanced_power_mgmt_info()
-        .is_some_and(|info| info.has_invariant_tsc())
+fn choose() -> &'static str {
+    let power = raw_cpuid::CpuId::new().get_advanced_power_mgmt_info();
+    if power.is_some_and(|info| info.has_invariant_tsc()) {
+        return COUNTER;
+    }
+    VARIANT.store(true, Ordering::Relaxed);
+    MONOTONIC
 }
 
+/// Chooses the clock, and says which.
 #[cfg(not(target_arch = "x86_64"))]
-fn invariant() -> bool {
-    true
+fn choose() -> &'static str {
+    MONOTONIC
 }
 
 #[cfg(test)]

@@ -21,10 +21,11 @@
 //! | [`workload`] | packets, and how they are laid out | `path`, `net`, `wire`, `frame` |
 //! | [`proof`] | one untimed walk, every packet compared | `path`, `workload`, `frame`, `fate` |
 //! | [`shares`] | what of a burst total a packet is charged with | |
+//! | [`counters`] | what the CPU counts of a thread | |
 //! | [`usage`] | what the kernel counts of a thread | |
 //! | [`stalls`] | gaps in the clock | |
 //! | [`slowest`] | the slowest packets, and what else happened then | `usage` |
-//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `latency`, `shares`, `slowest`, `stalls`, `usage`, `frame`, `fate` |
+//! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `counters`, `latency`, `shares`, `slowest`, `stalls`, `usage`, `frame`, `fate` |
 //! | [`paced`] | packets at their times: the loop of a gateway that polls | `path`, `workload`, `clock`, `frame` |
 //! | [`scale`] | workers at the same time, each timed | `path`, `workload`, `net`, `clock`, `cpu_time`, `anchor`, `frame`, `fate`, `sa` |
 //! | [`trap`] | a sentence where the CPU lacks an instruction | |
@@ -34,6 +35,7 @@ pub mod anchor;
 pub mod capture;
 pub mod cipher;
 pub mod clock;
+pub mod counters;
 pub mod cpu_time;
 pub mod fate;
 pub mod frame;

@@ -22,6 +22,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::anchor::Anchor;
 use crate::clock::Clock;
+use crate::counters::Counters;
 use crate::fate::Fate;
 use crate::frame::{Arena, Frame, LINE_BYTES};
 use crate::path::Case;
@@ -76,24 +77,14 @@ pub fn measure(
 ) -> Beside {
     let before = Usage::now();
     let shape = plan.shape;
-    let readings = workload.readings(shape);
-    let stretches = readings.len();
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
     let mut arena = arena(&cases, workload, shape.arena_packets());
     let mut frames = arena.frames();
     if shape.scattered {
         frames.shuffle(order_rng);
     }
-    let mut desk = Desk {
-        frames,
-        stamps: vec![0; shape.packets_per_reading + 1],
-        spans: Spans::new(shape.arena_packets()),
-        stalls: Stalls::default(),
-        workload,
-        readings,
-        shape,
-        clock,
-    };
+    let mut desk = Desk::new(frames, workload, shape, clock);
+    let stretches = desk.readings.len();
     let mut anchors = Vec::new();
     let mut order: Vec<usize> = (0..lanes.len()).collect();
     for round in 0..plan.rounds {
@@ -110,6 +101,31 @@ pub fn measure(
         anchors,
         stalls: desk.stalls,
         usage: Usage::now().since(&before),
+    }
+}
+
+/// Walks every lane once more over the packets of a fill, counted by the CPU and not timed. All packets
+/// are such as [`measure`] takes.
+pub fn count(
+    lanes: &mut [Lane],
+    workload: &Workload<'_>,
+    shape: Shape,
+    clock: &Clock,
+    counters: &mut Counters,
+) {
+    let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
+    let mut arena = arena(&cases, workload, shape.arena_packets());
+    let mut desk = Desk::new(arena.frames(), workload, shape, clock);
+    for lane in lanes.iter_mut().filter(|lane| !lane.twin) {
+        // Once to get used to them, as in a round.
+        desk.visit(lane, 0);
+        desk.prepare(lane, 0);
+        for half in lane.halves() {
+            let counted = counters.count(|| desk.walk_all(lane, *half));
+            lane.samples.counted[*half as usize] =
+                counted.map(|counts| (desk.frames.len() as u64, counts));
+        }
+        desk.compare(lane, 0);
     }
 }
 
@@ -206,7 +222,39 @@ struct Desk<'w, 'a> {
     clock: &'w Clock,
 }
 
+impl<'w, 'a> Desk<'w, 'a> {
+    fn new(
+        frames: Vec<Frame<'a>>,
+        workload: &'w Workload<'w>,
+        shape: Shape,
+        clock: &'w Clock,
+    ) -> Self {
+        Self {
+            frames,
+            stamps: vec![0; shape.packets_per_reading + 1],
+            spans: Spans::new(shape.arena_packets()),
+            stalls: Stalls::default(),
+            workload,
+            readings: workload.readings(shape),
+            shape,
+            clock,
+        }
+    }
+}
+
 impl Desk<'_, '_> {
+    /// All readings of a fill, in bursts and without a clock.
+    fn walk_all(&mut self, lane: &mut Lane, half: Half) {
+        let stretches = self.stretches(0);
+        let readings = self.frames.chunks_mut(self.shape.packets_per_reading);
+        for (frames, stretch) in readings.zip(stretches) {
+            lane.path.rewind(stretch);
+            for burst in frames.chunks_mut(self.shape.burst) {
+                lane.walk(half, burst);
+            }
+        }
+    }
+
     /// The stretch of a reading: the walk wraps between stretches, so that a stretch is always
     /// the same packets.
     fn stretch(&self, first_stretch: usize, reading: usize) -> usize {

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use tunneltax_core::counters::Counters;
 use tunneltax_core::workload::Caches;
 use tunneltax_reports::record::{Build, Host};
 
@@ -88,6 +89,15 @@ pub fn host(pinned_to: Option<usize>) -> Host {
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
         governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         hypervisor: cpu::hypervisor(),
+        counters: Some(counters()),
+    }
+}
+
+/// Whether the CPU counts events for this program.
+fn counters() -> String {
+    match Counters::open() {
+        Ok(_) => "available".to_owned(),
+        Err(why) => format!("not available here: {why}"),
     }
 }
 

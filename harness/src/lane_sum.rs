@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tunneltax_core::counters::Counts;
 use tunneltax_core::latency::Latency;
 use tunneltax_core::path::Case;
 use tunneltax_core::proof::Proof;
@@ -9,7 +10,9 @@ use tunneltax_core::replay::Samples;
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::bill::PERCENTILES;
 use tunneltax_reports::histogram;
-use tunneltax_reports::record::{Figures, NullGate, Paired, Quantile, Row, Stamped, Work};
+use tunneltax_reports::record::{
+    CpuCounts, Figures, NullGate, Paired, Quantile, Row, Stamped, Work,
+};
 use tunneltax_reports::stats::quantile::quantile;
 use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
 
@@ -34,6 +37,7 @@ pub struct LaneSum {
     send_latency: Latency,
     receive_latency: Latency,
     tails: [TailSum; 2],
+    counted: [Option<(u64, Counts)>; 2],
     clock_share: [f64; 2],
     disturbed: [u64; 2],
     readings: u64,
@@ -130,6 +134,7 @@ impl LaneSum {
             send_latency: Latency::default(),
             receive_latency: Latency::default(),
             tails: Default::default(),
+            counted: [None; 2],
             clock_share: [0.0; 2],
             disturbed: [0; 2],
             readings: 0,
@@ -154,6 +159,12 @@ impl LaneSum {
         self.instances[at].stamp([&samples.send_latency, &samples.receive_latency]);
         for (tail, slowest) in self.tails.iter_mut().zip(&samples.slowest) {
             tail.add(slowest, instance, before, timed);
+        }
+        for (sum, more) in self.counted.iter_mut().zip(samples.counted) {
+            let both = sum
+                .zip(more)
+                .map(|(sum, more)| (sum.0 + more.0, sum.1.plus(&more.1)));
+            *sum = both.or(*sum).or(more);
         }
         self.send_latency.merge(&samples.send_latency);
         self.receive_latency.merge(&samples.receive_latency);
@@ -219,7 +230,23 @@ impl LaneSum {
             against,
             send_stamped: self.stamped(&self.send_latency, 0, context)?,
             receive_stamped: self.stamped(&self.receive_latency, 1, context)?,
+            counted: self.cpu_counts(),
             work: self.work(),
+        })
+    }
+
+    fn cpu_counts(&self) -> Option<[CpuCounts; 2]> {
+        self.counted.iter().any(Option::is_some).then(|| {
+            self.counted.map(|counted| {
+                let (packets, counts) = counted.unwrap_or_default();
+                CpuCounts {
+                    packets,
+                    instructions: counts.instructions,
+                    cycles: counts.cycles,
+                    branch_misses: counts.branch_misses,
+                    cache_misses: counts.cache_misses,
+                }
+            })
         })
     }
 

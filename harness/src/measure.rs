@@ -11,6 +11,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
+use tunneltax_core::counters::Counters;
 use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
@@ -109,6 +110,7 @@ pub struct GroupInMaking<'a> {
     shape: Option<Shape>,
     rounds: usize,
     anchors: Vec<Anchor>,
+    counters: Option<Counters>,
     stalls: Stalls,
     passes: Vec<Pass>,
     /// The fewest that a chunk had; `None` before the first chunk.
@@ -159,6 +161,7 @@ impl<'a> GroupInMaking<'a> {
             shape: None,
             rounds: 0,
             anchors: Vec::new(),
+            counters: Counters::open().ok(),
             stalls: Stalls::default(),
             passes: Vec::new(),
             instances: None,
@@ -317,6 +320,9 @@ impl<'a> GroupInMaking<'a> {
         self.pass(instance, start, &kernel, &beside.usage);
         if self.stopped() {
             return;
+        }
+        if let Some(counters) = &mut self.counters {
+            replay::count(&mut opened, timed, shape, self.bench.clock, counters);
         }
         let mut samples: BTreeMap<usize, Samples> = BTreeMap::new();
         for (lane, at) in opened.into_iter().zip(of) {

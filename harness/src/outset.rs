@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use tunneltax_core::clock::{self, Clock};
+use tunneltax_core::clock::Clock;
 use tunneltax_core::path::Case;
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA};
@@ -57,12 +57,13 @@ pub fn provenance(
         build: host::build(),
         host: host::host(pinned_to),
         clock: record::Clock {
-            name: clock::NAME.to_owned(),
+            name: clock.name.to_owned(),
             hertz: clock.hertz,
             step_ns: clock.step_ns,
             reading_ns: clock.reading_ns,
             fenced_reading_ns: clock.fenced_reading_ns,
-            invariant: clock.invariant,
+            // One that is not, is not read.
+            invariant: true,
         },
         libraries: libraries(),
         noise: Noise::default(),

@@ -10,7 +10,7 @@ mod tail;
 
 pub use capture::{Capture, LEFT_BY_PLAN, NEITHER_SIDE, OTHER_SIDE, Side, Sides};
 pub use payers::{Payer, PayerCost, PayerKind, Payers, PayersBy};
-pub use tail::{Cause, Counted, Exemplar, Pass, Stalls, Tail};
+pub use tail::{Cause, Counted, CpuCounts, Exemplar, Pass, Stalls, Tail};
 
 use std::collections::BTreeMap;
 
@@ -162,6 +162,9 @@ pub struct Host {
     pub governor: Option<String>,
     /// Hypervisor; `null` where the CPU reports none.
     pub hypervisor: Option<String>,
+    /// Whether the CPU counts events for this program, and why not. Records of before do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counters: Option<String>,
 }
 
 /// The clock and what it costs, measured in this run.
@@ -389,6 +392,9 @@ pub struct Figures {
     pub send_stamped: Stamped,
     /// Single packets.
     pub receive_stamped: Stamped,
+    /// What the CPU counted, send and receive; none where it counts nothing for this program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<[CpuCounts; 2]>,
     /// One walk over the workload, exact.
     pub work: Work,
 }

@@ -1,6 +1,7 @@
 //! A fresh instance of a case in the timed loop, and what it measured.
 
 use crate::clock;
+use crate::counters::Counts;
 use crate::frame::Frame;
 use crate::latency::Latency;
 use crate::path::{Case, CaseError, PacketPath, Setup};
@@ -47,6 +48,8 @@ pub struct Samples {
     pub disturbed: [u64; 2],
     /// The slowest of the single packets, send and receive.
     pub slowest: [Slowest<Slow>; 2],
+    /// Packets that the CPU counted something of, and what, send and receive.
+    pub counted: [Option<(u64, Counts)>; 2],
     /// By the workload's labels, and by label.
     pub shares: Vec<Vec<Share>>,
 }

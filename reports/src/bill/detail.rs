@@ -7,7 +7,7 @@ use super::{
     Cell, GroupBill, Latency, Line, Measured, PERCENTILES, Percentile, RowKind, Table,
     TableRow as Row, bytes, count, three,
 };
-use crate::record::{Record, WorkloadKind};
+use crate::record::{CpuCounts, Record, WorkloadKind};
 
 /// Head of a column that stands only where a case has some.
 const FRAGMENTS: &str = "fragments";
@@ -206,6 +206,54 @@ pub fn percentiles(group: &GroupBill<'_>) -> Option<Table> {
         title: format!("Single packets, {}, {}", group.title(), group.temperature()),
         note: "service time, ns, the stamp included; percentiles are means over instances, ± half of the interval and a step of the clock (without ±: of all packets together), and blank with fewer than 10 packets beyond them; mean of the stamps (stamped) = burst totals (bursts) + what a packet alone takes beyond its part of a burst, stamp and stalls included (beyond); stamping is the median of that".to_owned(),
         head,
+        rows,
+    })
+}
+
+/// What the CPU counted a packet, send and receive together; `None` where it counted nothing.
+pub fn counted(group: &GroupBill<'_>) -> Option<Table> {
+    let row = |line: &Line<'_>| {
+        let [send, receive] = line.measured()?.figures.counted?;
+        let a_packet = |of: fn(&CpuCounts) -> Option<u64>| {
+            let part = |counts: &CpuCounts| match counts.packets {
+                0 => Some(0.0),
+                packets => Some(of(counts)? as f64 / packets as f64),
+            };
+            Some(part(&send)? + part(&receive)?)
+        };
+        let (instructions, cycles) = (a_packet(|of| of.instructions), a_packet(|of| of.cycles));
+        let both = instructions.zip(cycles).filter(|(_, cycles)| *cycles > 0.0);
+        let cells = [
+            instructions,
+            cycles,
+            both.map(|(instructions, cycles)| instructions / cycles),
+            a_packet(|of| of.branch_misses),
+            a_packet(|of| of.cache_misses),
+        ];
+        Some(Row {
+            label: line.case.id.clone(),
+            kind: RowKind::Plain,
+            cells: cells.map(|of| Cell::number(of, three)).to_vec(),
+        })
+    };
+    let rows: Vec<Row> = group.lines.iter().filter_map(row).collect();
+    let head = [
+        "case",
+        "instructions",
+        "cycles",
+        "instructions a cycle",
+        "branch misses",
+        "cache misses",
+    ];
+    (!rows.is_empty()).then(|| Table {
+        title: format!(
+            "Counted by the CPU, {}, {}",
+            group.title(),
+            group.temperature()
+        ),
+        note: "a packet, send and receive together, in walks that were not timed; user mode alone"
+            .to_owned(),
+        head: head.map(str::to_owned).to_vec(),
         rows,
     })
 }

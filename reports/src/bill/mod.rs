@@ -29,7 +29,7 @@ pub use aside::{carried, left_out, legend, null_gates, provenance_line};
 pub use beside::beside;
 pub use cost_model::{COST_MODEL, CaseModel, CostModel, Prediction, cost_models};
 pub use curves::{CURVES, Curve, Curves, curves};
-pub use detail::{full, percentiles, under_headings};
+pub use detail::{counted, full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
 pub use fastest::fastest;
 pub use group::{CaseName, GroupBill, Line, Timed};

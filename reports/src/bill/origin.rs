@@ -83,7 +83,7 @@ pub fn provenance_list(
     list
 }
 
-fn host(host: &Host) -> [(&'static str, String); 7] {
+fn host(host: &Host) -> [(&'static str, String); 8] {
     let or_unknown = |value: &Option<String>| value.clone().unwrap_or_else(|| UNKNOWN.to_owned());
     let size = |bytes: Option<u64>| bytes.map_or_else(|| UNKNOWN.to_owned(), binary);
     let pinned = host.pinned_to.map_or_else(
@@ -114,6 +114,7 @@ fn host(host: &Host) -> [(&'static str, String); 7] {
         ("kernel", host.kernel.clone()),
         ("governor", or_unknown(&host.governor)),
         ("hypervisor", or_unknown(&host.hypervisor)),
+        ("hardware counters", or_unknown(&host.counters)),
     ]
 }
 

@@ -79,6 +79,22 @@ pub struct Counted {
     pub involuntary_switches: u64,
 }
 
+/// What the CPU counted of a half of a path, in user mode, in walks that were not timed. `null` what
+/// it does not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuCounts {
+    /// Packets that it was counted of.
+    pub packets: u64,
+    /// Instructions that retired.
+    pub instructions: Option<u64>,
+    /// Cycles of the core.
+    pub cycles: Option<u64>,
+    /// Branches that were predicted wrong.
+    pub branch_misses: Option<u64>,
+    /// Accesses that missed the last-level cache.
+    pub cache_misses: Option<u64>,
+}
+
 /// An instance of all cases, from the first fill to the last comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Pass {

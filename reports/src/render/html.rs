@@ -358,7 +358,7 @@ fn in_full<'b, 'r: 'b>(groups: impl Iterator<Item = &'b GroupBill<'r>>) -> Marku
         details {
             summary { (title) " in full" span { (at.join(" and ")) } }
             @for group in groups {
-                @for table in [Some(bill::full(group)), bill::percentiles(group)].into_iter().flatten() {
+                @for table in [Some(bill::full(group)), bill::percentiles(group), bill::counted(group)].into_iter().flatten() {
                     h3 { (table.title) }
                     (draw_table(&table, &table.title))
                 }

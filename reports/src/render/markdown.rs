@@ -169,6 +169,9 @@ fn details(out: &mut String, bill: &Bill<'_>) {
             let _ = write!(out, "\n{}\n", escape(&table.note));
             out.push_str(&pipes(&table));
         }
+        if let Some(table) = bill::counted(group) {
+            titled(out, 4, &table);
+        }
     }
     if let Some(table) = bill::beside(bill) {
         titled(out, 3, &table);

@@ -108,6 +108,9 @@ fn overview(out: &mut Page, bill: &Bill<'_>, full: bool) {
 fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) {
     if !full {
         out.table(&in_full(bill, group));
+        if let Some(table) = bill::counted(group) {
+            out.table(&table);
+        }
     }
     let keep: Vec<&str> = group
         .short_list()
