@@ -8,14 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::Deserialize;
-use tunneltax_core::capture::{Chunk, LeftOut, Limits, Reader, Tally};
+use tunneltax_core::capture::{CaptureError, Chunk, LeftOut, Limits, Reader, Tally};
 use tunneltax_core::wire;
+use tunneltax_reports::model::arrivals::GapSum;
 use tunneltax_reports::record::{self, Capture};
 
 use crate::failure::{CUT_CAPTURE, Failure};
+use crate::hashed::HashedFile;
+use crate::output;
 use crate::payers::{Census, Ranking, Way};
 use crate::sides::{SideCount, Sides};
-use crate::{host, output};
 
 /// What is said where Ctrl-C came before the first group was finished.
 pub const UNMEASURED: &str =
@@ -59,6 +61,10 @@ pub struct Survey {
     by_class: [ClassCount; CLASSES.len()],
     /// Packets between the networks of --near and others; all of them without any.
     crossing: u64,
+    /// The gaps between its packets, where they were looked at.
+    pub gap_sum: GapSum,
+    /// What was read, and what of it was left out.
+    pub tally: Tally,
     sha256: String,
 }
 
@@ -190,6 +196,8 @@ pub struct Look {
     pub sides: Sides,
     /// How those who pay are told apart.
     pub ways: Vec<Way>,
+    /// Whether gaps between packets are summed up.
+    pub gaps: bool,
 }
 
 /// Reads every capture once.
@@ -239,8 +247,13 @@ fn survey_one(
     let mut all = ClassCount::default();
     let mut side_count = SideCount::new(&look.sides);
     let mut census: Vec<Census<'_>> = look.ways.iter().map(Census::new).collect();
-    let tally = each_chunk(&path, limits, |chunk| {
-        for packet in chunk.packets() {
+    let mut gap_sum = GapSum::default();
+    let hashed = HashedFile::open(&path);
+    let tally = chunks_of(reader_of(&path, &hashed, limits)?, |chunk| {
+        for (at, packet) in chunk.packets().enumerate() {
+            if look.gaps {
+                gap_sum.add(chunk.timestamp_ns(at));
+            }
             if !side_count.takes(packet) {
                 continue;
             }
@@ -268,7 +281,8 @@ fn survey_one(
             tally.frames_replayed
         )));
     }
-    let sha256 = host::sha256_of(&path)
+    let sha256 = hashed
+        .and_then(HashedFile::finish)
         .map_err(|why| Failure::file("read", &path, why, "check the file"))?;
     Ok(Survey {
         name,
@@ -279,6 +293,8 @@ fn survey_one(
         rankings: census.into_iter().map(Census::ranking).collect(),
         by_class,
         crossing: side_count.crossing(all.packets),
+        gap_sum,
+        tally,
         sha256,
     })
 }
@@ -319,12 +335,36 @@ pub fn going(stop: &AtomicBool) -> ControlFlow<()> {
 pub fn each_chunk(
     path: &Path,
     limits: Limits,
+    take: impl FnMut(&Chunk) -> Result<ControlFlow<()>, Failure>,
+) -> Result<Tally, Failure> {
+    chunks_of(Reader::open(path, limits).map_err(unreadable)?, take)
+}
+
+/// Reads a capture through its hash, so that a large one is fetched from disk once; without one
+/// where the file cannot be opened, which the reader says better.
+fn reader_of(
+    path: &Path,
+    hashed: &std::io::Result<HashedFile>,
+    limits: Limits,
+) -> Result<Reader, Failure> {
+    match hashed {
+        Ok(file) if path.is_file() => {
+            Reader::from_source(path, Box::new(file.clone()), limits).map_err(unreadable)
+        }
+        _ => Reader::open(path, limits).map_err(unreadable),
+    }
+}
+
+fn unreadable(why: CaptureError) -> Failure {
+    Failure::Failed(why.to_string())
+}
+
+fn chunks_of(
+    mut reader: Reader,
     mut take: impl FnMut(&Chunk) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<Tally, Failure> {
-    let failed = |why: tunneltax_core::capture::CaptureError| Failure::Failed(why.to_string());
-    let mut reader = Reader::open(path, limits).map_err(failed)?;
     let mut chunk = Chunk::new();
-    while reader.next_chunk(&mut chunk).map_err(failed)? {
+    while reader.next_chunk(&mut chunk).map_err(unreadable)? {
         if take(&chunk)?.is_break() {
             break;
         }

@@ -9,6 +9,7 @@ use tunneltax_core::workload::Caches;
 use tunneltax_reports::record::{Build, Host};
 
 use crate::cpu;
+use crate::hashed::HashedFile;
 
 /// The lock file that this binary was built with.
 pub const LOCK_FILE: &str = include_str!("../../Cargo.lock");
@@ -43,18 +44,11 @@ pub fn version_of(package: &str) -> Option<String> {
 
 /// SHA-256 of a file, read in pieces.
 pub fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut hash = Sha256::new();
-    let mut file = fs::File::open(path)?;
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match std::io::Read::read(&mut file, &mut piece)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&piece[..read]),
-        }
-    }
+    HashedFile::open(path)?.finish()
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");

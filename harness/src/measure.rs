@@ -24,6 +24,7 @@ use tunneltax_reports::stats::median;
 
 use crate::disturbance::Disturbance;
 use crate::lane_sum::{LaneSum, values};
+use crate::looks::Looks;
 use crate::payer_sum::PayerSum;
 use crate::payers::{Names, Ranking};
 use crate::scenario::Refuted;
@@ -109,7 +110,7 @@ pub struct GroupInMaking<'a> {
     sizes: BTreeMap<u32, u64>,
     shape: Option<Shape>,
     rounds: usize,
-    anchors: Vec<Anchor>,
+    anchors: Looks,
     counters: Option<Counters>,
     stalls: Stalls,
     passes: Vec<Pass>,
@@ -160,7 +161,7 @@ impl<'a> GroupInMaking<'a> {
             sizes: BTreeMap::new(),
             shape: None,
             rounds: 0,
-            anchors: Vec::new(),
+            anchors: Looks::default(),
             counters: Counters::open().ok(),
             stalls: Stalls::default(),
             passes: Vec::new(),
@@ -443,11 +444,11 @@ impl<'a> GroupInMaking<'a> {
 
     /// What the core was beside the rounds so far.
     pub fn anchors(&self) -> &[Anchor] {
-        &self.anchors
+        self.anchors.kept()
     }
 
     fn anchor(&self, part: impl Fn(&Anchor) -> f64) -> f64 {
-        let parts: Vec<f64> = self.anchors.iter().map(part).collect();
+        let parts: Vec<f64> = self.anchors.kept().iter().map(part).collect();
         median(&parts).unwrap_or(0.0)
     }
 }

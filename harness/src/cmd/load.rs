@@ -27,7 +27,7 @@ use crate::disturbance::Disturbance;
 use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::host;
-use crate::load::{Bench, Instance, LOADS_PERCENT, Packets, Plan, Tally, throughput};
+use crate::load::{Bench, Instance, LOADS_PERCENT, Packets, Plan, Stream, Tally, throughput};
 use crate::output;
 use crate::outset;
 use crate::progress;
@@ -112,6 +112,14 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
         }
     }
     run.bar.finish_and_clear();
+    if let (Kind::Capture, Some((path, gap_sum))) = (bench.kind, &packets.more) {
+        run.stream(&Stream {
+            path,
+            limits: run::limits(&arguments.selection),
+            gap_sum: *gap_sum,
+            workload,
+        })?;
+    }
     run.conclude()
 }
 
@@ -198,6 +206,7 @@ fn arrivals(kind: Kind, gaps: Option<&Gaps>) -> Arrivals {
         backwards: count(|gaps| gaps.backwards),
         clipped: count(|gaps| gaps.clipped),
         missing: count(|gaps| gaps.missing),
+        streamed: 0,
     }
 }
 
@@ -321,6 +330,34 @@ impl Run<'_> {
             let found = self.unless_failed(at, outcome.map_err(|why| why.to_string()));
             self.tallies[at].throughput = found.flatten();
         }
+    }
+
+    /// The model over all of a capture, where all cases have some instance.
+    fn stream(&mut self, stream: &Stream<'_>) -> Result<(), Failure> {
+        if self.stopped() {
+            return Ok(());
+        }
+        let Some(mean_ns) = stream.mean_ns(self.stop)? else {
+            return Ok(());
+        };
+        let typical = self.tallies.iter().enumerate();
+        let typical = typical.filter_map(|(at, tally)| Some((at, tally.typical(self.bench)?)));
+        let (places, cases): (Vec<usize>, Vec<_>) = typical.unzip();
+        let modelled = stream.modelled(self.bench, mean_ns, &cases, self.stop)?;
+        let Some((seen, rule)) = modelled else {
+            return Ok(());
+        };
+        for (at, seen) in places.into_iter().zip(seen) {
+            self.tallies[at].streamed(seen);
+        }
+        self.record.arrivals = Arrivals {
+            kind: self.bench.kind,
+            backwards: rule.backwards,
+            clipped: rule.clipped,
+            missing: rule.missing,
+            streamed: rule.count + 1,
+        };
+        Ok(())
     }
 
     fn write(&mut self) -> Result<(), Failure> {

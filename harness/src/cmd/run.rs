@@ -9,7 +9,7 @@ use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
-use tunneltax_core::capture::Limits;
+use tunneltax_core::capture::{Chunk, Limits};
 use tunneltax_core::clock::Clock;
 use tunneltax_core::net::route_tables::RouteTables;
 use tunneltax_core::net::routes::Routes;
@@ -35,7 +35,7 @@ use crate::plan::{Cost, Planner, Work};
 use crate::progress;
 use crate::sample::Sample;
 use crate::scenario::Refuted;
-use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Schedule};
+use crate::schedule::{DEFAULT_SECONDS, INSTANCES, Part, Schedule};
 use crate::sides::{SideCount, Sides};
 
 /// Measures and reports.
@@ -128,15 +128,20 @@ fn look(choice: &Choice, names: &Names) -> Look {
     Look {
         sides: Sides::new(options.near.clone(), options.side),
         ways: Way::all(&choice.cases, names, options.selection.seed),
+        gaps: false,
     }
 }
+
+/// Bytes of packets that are at hand at once, of a capture of any size. What they must come out
+/// as, by the number of routers, is as much again for each; samples of small packets are more.
+const CHUNK_BYTES: usize = 16 << 20;
 
 /// What of a capture is read.
 pub fn limits(selection: &Selection) -> Limits {
     Limits {
         ingress_mtu: usize::from(selection.mtu),
         max_packets: selection.max_packets,
-        ..Limits::default()
+        chunk_bytes: CHUNK_BYTES,
     }
 }
 
@@ -229,26 +234,20 @@ impl Run<'_> {
             let mut side_count = SideCount::new(self.sides);
             let mut sample = Sample::new(keep, survey.packets);
             let limits = limits(&self.options.selection);
+            // What is kept of a large capture lies over many chunks, and is measured as one.
+            let mut gathered = Chunk::new();
             let tally = captures::each_chunk(&survey.path, limits, |chunk| {
                 let of_side = chunk.packets().filter(|p| side_count.takes(p));
-                let sampled: Vec<&[u8]> = of_side.filter(|p| sample.takes(p)).collect();
-                for (part, group) in parts.iter().zip(&mut groups) {
-                    let packets = sampled.iter().copied().filter(|p| part.takes(p));
-                    let packets: Vec<&[u8]> = packets.collect();
-                    if packets.is_empty() || self.stopped() {
-                        continue;
+                for packet in of_side.filter(|p| sample.takes(p)) {
+                    if !gathered.is_empty() && gathered.used_bytes() + packet.len() > CHUNK_BYTES {
+                        self.chunk(&gathered, &parts, &mut groups, stretch);
+                        gathered.clear();
                     }
-                    let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
-                    let bytes: usize = packets.iter().map(|p| p.len()).sum();
-                    let mean = bytes as f64 / packets.len() as f64;
-                    let shape = part.shape(self.planner.shapes(longest, mean));
-                    let work = Work::walk(packets.len(), mean, shape);
-                    let seconds = self.planner.least_seconds(&work) * stretch;
-                    let workload = group.labelled(packets);
-                    self.measure(group, &workload, shape, &work, seconds);
+                    gathered.push(packet, None);
                 }
                 Ok(captures::going(self.bench.stop))
             })?;
+            self.chunk(&gathered, &parts, &mut groups, stretch);
             let kept = Kept {
                 packets: sample.kept(),
                 bytes: sample.kept_bytes(),
@@ -264,6 +263,30 @@ impl Run<'_> {
             self.write()?;
         }
         Ok(())
+    }
+
+    /// Measures what some packets of a capture are to its parts.
+    fn chunk(
+        &mut self,
+        chunk: &Chunk,
+        parts: &[Part],
+        groups: &mut [GroupInMaking<'_>],
+        stretch: f64,
+    ) {
+        for (part, group) in parts.iter().zip(groups) {
+            let packets: Vec<&[u8]> = chunk.packets().filter(|p| part.takes(p)).collect();
+            if packets.is_empty() || self.stopped() {
+                continue;
+            }
+            let longest = packets.iter().map(|p| p.len()).max().unwrap_or(0);
+            let bytes: usize = packets.iter().map(|p| p.len()).sum();
+            let mean = bytes as f64 / packets.len() as f64;
+            let shape = part.shape(self.planner.shapes(longest, mean));
+            let work = Work::walk(packets.len(), mean, shape);
+            let seconds = self.planner.least_seconds(&work) * stretch;
+            let workload = group.labelled(packets);
+            self.measure(group, &workload, shape, &work, seconds);
+        }
     }
 
     /// Measures some work in a group as long as its share of the time allows.

@@ -5,11 +5,13 @@ mod closed;
 mod instance;
 mod packets;
 mod search;
+mod stream;
 mod tally;
 
 pub use instance::{Bench, Instance};
 pub use packets::Packets;
 pub use search::throughput;
+pub use stream::Stream;
 pub use tally::Tally;
 
 /// Parts of the limit at which packets are paced, percent. The terminal shows the first, the

@@ -1,12 +1,14 @@
 //! The packets of a load: the first of a capture, with their times, or generated ones.
 
+use std::ops::ControlFlow;
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
 use tunneltax_core::capture::{Chunk, Limits};
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
 use tunneltax_core::workload::Workload;
-use tunneltax_reports::model::arrivals::{Gaps, NoSchedule};
+use tunneltax_reports::model::arrivals::{GapSum, Gaps, NoSchedule};
 use tunneltax_reports::record;
 
 use crate::captures::{self, Kept, Look, Source};
@@ -25,6 +27,8 @@ pub struct Packets {
     pub workload: String,
     /// The capture that they are of.
     pub capture: Option<record::Capture>,
+    /// The same, where there are more packets in it: its path, and its gaps.
+    pub more: Option<(PathBuf, GapSum)>,
 }
 
 /// What every case carries of them.
@@ -45,30 +49,37 @@ impl Packets {
         most: usize,
         stop: &AtomicBool,
     ) -> Result<Self, Failure> {
-        let surveys = captures::survey(vec![source], limits, &Look::default(), stop)?;
-        let Some(survey) = surveys.first() else {
+        let look = Look {
+            gaps: true,
+            ..Look::default()
+        };
+        let surveys = captures::survey(vec![source], limits, &look, stop)?;
+        let Some(survey) = surveys.into_iter().next() else {
             return Err(Failure::Failed("no capture was named; name one".to_owned()));
         };
         let mut kept = Chunk::new();
-        let tally = captures::each_chunk(&survey.path, limits, |chunk| {
+        captures::each_chunk(&survey.path, limits, |chunk| {
             for (at, packet) in chunk.packets().enumerate() {
-                if kept.len() < most && kept.used_bytes() + packet.len() <= BYTES_MAX {
-                    kept.push(packet, chunk.timestamp_ns(at));
+                if kept.len() >= most || kept.used_bytes() + packet.len() > BYTES_MAX {
+                    return Ok(ControlFlow::Break(()));
                 }
+                kept.push(packet, chunk.timestamp_ns(at));
             }
             Ok(captures::going(stop))
         })?;
+        let tally = survey.tally;
         let counted = Kept {
             packets: kept.len() as u64,
             bytes: kept.packet_bytes() as u64,
             of: tally.frames_replayed,
         };
         let sides = Sides::default();
-        let capture = captures::to_record(survey, &tally, &SideCount::new(&sides), &counted);
+        let capture = captures::to_record(&survey, &tally, &SideCount::new(&sides), &counted);
         Ok(Self {
             chunk: kept,
-            workload: survey.name.clone(),
+            workload: survey.name,
             capture: Some(capture),
+            more: (counted.of > counted.packets).then_some((survey.path, survey.gap_sum)),
         })
     }
 
@@ -78,6 +89,7 @@ impl Packets {
             chunk: of.chunk(seed, dont_fragment)?,
             workload: of.mix.to_string(),
             capture: None,
+            more: None,
         })
     }
 

@@ -79,6 +79,22 @@ impl Tally {
         self.found.push(found);
     }
 
+    /// The instance whose packets take as long as the median one's, and the rates of its loads.
+    pub fn typical(&self, bench: &Bench<'_>) -> Option<(&Found, Vec<f64>)> {
+        let mut found: Vec<&Found> = self.found.iter().collect();
+        found.sort_by(|one, two| one.burst_ns.total_cmp(&two.burst_ns));
+        let found = *found.get(found.len() / 2)?;
+        let rates = (0..self.loads.len()).map(|at| bench.pps(at, found.burst_ns));
+        Some((found, rates.collect()))
+    }
+
+    /// What all packets of a capture see in virtual time, by load, instead of what the first did.
+    pub fn streamed(&mut self, seen: Vec<Seen>) {
+        for (load, seen) in self.loads.iter_mut().zip(seen) {
+            load.modelled = seen;
+        }
+    }
+
     /// Instances that were finished.
     pub fn instances(&self) -> usize {
         self.found.len()

@@ -64,6 +64,11 @@ pub struct Arrivals {
     pub clipped: u64,
     /// Gaps beside a packet without a time, and are 0.
     pub missing: u64,
+    /// Packets of a capture of which more came in virtual time than were replayed: all of them,
+    /// each once, at their own times. The counts are of these, too. 0: the schedule of those that
+    /// were replayed came again and again.
+    #[serde(default)]
+    pub streamed: u64,
 }
 
 /// One case.

@@ -75,7 +75,11 @@ pub fn arrivals(record: &LoadRecord) -> String {
         Kind::Poisson => "Poisson arrivals".to_owned(),
         Kind::Constant => "arrivals at equal distances".to_owned(),
         Kind::Capture => format!(
-            "arrivals at the capture's times, scaled ({} backwards, {} clipped, {} missing)",
+            "arrivals at the capture's times, scaled ({}{} backwards, {} clipped, {} missing)",
+            match of.streamed {
+                0 => String::new(),
+                packets => format!("modelled over all {packets} packets, "),
+            },
             count(of.backwards),
             count(of.clipped),
             count(of.missing)

@@ -40,49 +40,155 @@ pub struct Gaps {
 #[error("its packets all have one time or none")]
 pub struct NoSchedule;
 
-impl Gaps {
-    /// Of timestamps in the order of the capture. A time before the one in front of it is a gap of
-    /// 0, as is one that is missing; the next gap counts from there on. A gap longer than
-    /// [`GAP_MAX_NS`], or than [`GAP_MAX_MEANS`] means of those that are not, is clipped to the
-    /// lesser of the two, so that a clock that jumps by years leaves the rest of the schedule as
-    /// it was. The gap behind the last packet is the mean. Times that are all the same, or all
-    /// missing, are refused.
-    pub fn of(timestamps_ns: &[Option<u64>]) -> Result<Self, NoSchedule> {
-        let mut gaps = Self::default();
-        for pair in timestamps_ns.windows(2) {
-            let gap_ns = match (pair[0], pair[1]) {
-                (Some(one), Some(next)) if next < one => {
-                    gaps.backwards += 1;
-                    0.0
-                }
-                (Some(one), Some(next)) => (next - one) as f64,
-                _ => {
-                    gaps.missing += 1;
-                    0.0
-                }
-            };
-            gaps.ns.push(gap_ns);
+/// What the rule for timestamps must know of all gaps before the first can be used. Holds nothing
+/// of the packets, however many they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GapSum {
+    before: Before,
+    sum_ns: f64,
+    count: u64,
+    /// Of all, those that are not plausible among them.
+    most_ns: f64,
+}
+
+impl GapSum {
+    /// The next packet's time.
+    pub fn add(&mut self, time_ns: Option<u64>) {
+        let gap = self.before.next(time_ns);
+        if let Some(Gap::Of(gap_ns)) = gap {
+            self.most_ns = self.most_ns.max(gap_ns);
         }
-        let plausible = || gaps.ns.iter().filter(|ns| **ns <= GAP_MAX_NS);
-        let mean_ns = plausible().sum::<f64>() / plausible().count().max(1) as f64;
+        match gap {
+            Some(Gap::Of(gap_ns)) if gap_ns <= GAP_MAX_NS => {
+                self.count += 1;
+                self.sum_ns += gap_ns;
+            }
+            Some(Gap::Backwards | Gap::Missing) => self.count += 1,
+            Some(Gap::Of(_)) | None => {}
+        }
+    }
+
+    /// Mean of the gaps, ns, where the rule clips none of them; else it takes a second look.
+    pub fn mean_unclipped_ns(&self) -> Option<f64> {
+        let is_mean = self.most_ns <= self.longest_ns() && self.sum_ns > 0.0;
+        is_mean.then(|| self.sum_ns / self.count as f64)
+    }
+
+    /// Longest gap that is kept, ns.
+    fn longest_ns(&self) -> f64 {
+        let mean_ns = self.sum_ns / self.count.max(1) as f64;
         // Nothing but jumps: they are clipped to the one limit that is left.
-        let longest_ns = if mean_ns > 0.0 {
+        if mean_ns > 0.0 {
             GAP_MAX_NS.min(GAP_MAX_MEANS * mean_ns)
         } else {
             GAP_MAX_NS
-        };
-        for gap_ns in &mut gaps.ns {
-            if *gap_ns > longest_ns {
-                *gap_ns = longest_ns;
-                gaps.clipped += 1;
-            }
         }
-        let sum_ns: f64 = gaps.ns.iter().sum();
-        if sum_ns <= 0.0 {
+    }
+}
+
+/// The time of the packet before, if there was one.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Before(Option<Option<u64>>);
+
+/// A gap as it is in the capture.
+enum Gap {
+    Of(f64),
+    Backwards,
+    Missing,
+}
+
+impl Before {
+    /// The gap in front of the next packet; `None` for the first.
+    fn next(&mut self, time_ns: Option<u64>) -> Option<Gap> {
+        Some(match (self.0.replace(time_ns)?, time_ns) {
+            (Some(one), Some(next)) if next < one => Gap::Backwards,
+            (Some(one), Some(next)) => Gap::Of((next - one) as f64),
+            _ => Gap::Missing,
+        })
+    }
+}
+
+/// The rule for timestamps, packet by packet. A time before the one in front of it is a gap of 0,
+/// as is one that is missing; the next gap counts from there on. A gap longer than [`GAP_MAX_NS`],
+/// or than [`GAP_MAX_MEANS`] means of those that are not, is clipped to the lesser of the two, so
+/// that a clock that jumps by years leaves the rest of the schedule as it was.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GapRule {
+    longest_ns: f64,
+    before: Before,
+    /// Gaps so far.
+    pub count: u64,
+    /// Sum of them, ns.
+    pub sum_ns: f64,
+    /// As [`Gaps::backwards`].
+    pub backwards: u64,
+    /// As [`Gaps::clipped`].
+    pub clipped: u64,
+    /// As [`Gaps::missing`].
+    pub missing: u64,
+}
+
+impl GapRule {
+    /// For the packets that were summed up, from the first on.
+    pub fn new(of_all: &GapSum) -> Self {
+        Self {
+            longest_ns: of_all.longest_ns(),
+            before: Before::default(),
+            count: 0,
+            sum_ns: 0.0,
+            backwards: 0,
+            clipped: 0,
+            missing: 0,
+        }
+    }
+
+    /// The gap in front of the next packet, ns; `None` for the first.
+    pub fn next_ns(&mut self, time_ns: Option<u64>) -> Option<f64> {
+        let gap_ns = match self.before.next(time_ns)? {
+            Gap::Of(gap_ns) if gap_ns > self.longest_ns => {
+                self.clipped += 1;
+                self.longest_ns
+            }
+            Gap::Of(gap_ns) => gap_ns,
+            Gap::Backwards => {
+                self.backwards += 1;
+                0.0
+            }
+            Gap::Missing => {
+                self.missing += 1;
+                0.0
+            }
+        };
+        self.count += 1;
+        self.sum_ns += gap_ns;
+        Some(gap_ns)
+    }
+
+    /// Mean of the gaps so far, ns. Times that are all the same, or all missing, are refused.
+    pub fn mean_ns(&self) -> Result<f64, NoSchedule> {
+        if self.sum_ns <= 0.0 {
             return Err(NoSchedule);
         }
-        gaps.ns.push(sum_ns / gaps.ns.len() as f64);
-        Ok(gaps)
+        Ok(self.sum_ns / self.count as f64)
+    }
+}
+
+impl Gaps {
+    /// Of timestamps in the order of the capture, by [`GapRule`]. The gap behind the last packet
+    /// is the mean.
+    pub fn of(timestamps_ns: &[Option<u64>]) -> Result<Self, NoSchedule> {
+        let mut all = GapSum::default();
+        timestamps_ns.iter().for_each(|time_ns| all.add(*time_ns));
+        let mut rule = GapRule::new(&all);
+        let gaps = timestamps_ns.iter().filter_map(|ns| rule.next_ns(*ns));
+        let mut ns: Vec<f64> = gaps.collect();
+        ns.push(rule.mean_ns()?);
+        Ok(Self {
+            ns,
+            backwards: rule.backwards,
+            clipped: rule.clipped,
+            missing: rule.missing,
+        })
     }
 
     /// Mean, ns.
@@ -177,6 +283,20 @@ mod tests {
         assert_eq!(slow.ns[..2], [5e8, GAP_MAX_NS]);
         let only_jumps = Gaps::of(&times(&[0, year_ns, 2 * year_ns])).unwrap();
         assert_eq!(only_jumps.ns, [GAP_MAX_NS; 3]);
+    }
+
+    #[test]
+    fn the_sum_says_the_mean_unless_some_gap_is_clipped() {
+        let sum = |times: &[u64]| {
+            let mut sum = GapSum::default();
+            times.iter().for_each(|ns| sum.add(Some(*ns)));
+            sum.mean_unclipped_ns()
+        };
+        let calm = [100, 150, 90, 120];
+        let mean_ns = Gaps::of(&times(&calm)).unwrap().mean_ns();
+        assert!((sum(&calm).unwrap() - mean_ns).abs() < 1e-9);
+        assert_eq!(sum(&[0, 10, 20, 4_000_000_000, 4_000_000_010]), None);
+        assert_eq!(sum(&[7; 20]), None);
     }
 
     #[test]

@@ -237,11 +237,16 @@ impl<'s> Queue<'s> {
 
     /// A packet comes; never earlier than the one before.
     pub fn offer(&mut self, at_ns: f64) {
+        let position = self.next;
+        self.next = (self.next + 1) % self.service.series_ns.len().max(1);
+        self.offer_as(at_ns, position);
+    }
+
+    /// The same of a packet that takes as long as the one at a position of the series.
+    pub fn offer_as(&mut self, at_ns: f64, position: usize) {
         while self.next_turn_ns().is_some_and(|turn_ns| turn_ns < at_ns) {
             self.turn();
         }
-        let position = self.next;
-        self.next = (self.next + 1) % self.service.series_ns.len().max(1);
         if self.waiting.len() < self.rules.ring {
             self.waiting.push_back((at_ns, position));
         } else {
