@@ -271,16 +271,7 @@ fn survey_one(
     if !going(stop).is_continue() {
         return Err(Failure::Failed(UNMEASURED.to_owned()));
     }
-    if tally.frames_replayed == 0 {
-        return Err(Failure::Failed(nothing_routable(&path, &tally)));
-    }
-    if all.packets == 0 {
-        return Err(Failure::Failed(format!(
-            "{}: nothing to replay: none of its {} packets enters at that side; give --near the networks behind the near gateway",
-            path.display(),
-            tally.frames_replayed
-        )));
-    }
+    refuse_nothing(&path, &tally, all.packets)?;
     let sha256 = hashed
         .and_then(HashedFile::finish)
         .map_err(|why| Failure::file("read", &path, why, "check the file"))?;
@@ -297,6 +288,21 @@ fn survey_one(
         tally,
         sha256,
     })
+}
+
+/// Refuses a capture of which nothing is replayed.
+fn refuse_nothing(path: &Path, tally: &Tally, packets: u64) -> Result<(), Failure> {
+    if tally.frames_replayed == 0 {
+        return Err(Failure::Failed(nothing_routable(path, tally)));
+    }
+    if packets == 0 {
+        return Err(Failure::Failed(format!(
+            "{}: nothing to replay: none of its {} packets enters at that side; give --near the networks behind the near gateway",
+            path.display(),
+            tally.frames_replayed
+        )));
+    }
+    Ok(())
 }
 
 fn nothing_routable(path: &Path, tally: &Tally) -> String {
@@ -337,7 +343,10 @@ pub fn each_chunk(
     limits: Limits,
     take: impl FnMut(&Chunk) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<Tally, Failure> {
-    chunks_of(Reader::open(path, limits).map_err(unreadable)?, take)
+    chunks_of(
+        Reader::open(path, limits).map_err(|why| unreadable(&why))?,
+        take,
+    )
 }
 
 /// Reads a capture through its hash, so that a large one is fetched from disk once; without one
@@ -348,14 +357,13 @@ fn reader_of(
     limits: Limits,
 ) -> Result<Reader, Failure> {
     match hashed {
-        Ok(file) if path.is_file() => {
-            Reader::from_source(path, Box::new(file.clone()), limits).map_err(unreadable)
-        }
-        _ => Reader::open(path, limits).map_err(unreadable),
+        Ok(file) if path.is_file() => Reader::from_source(path, Box::new(file.clone()), limits)
+            .map_err(|why| unreadable(&why)),
+        _ => Reader::open(path, limits).map_err(|why| unreadable(&why)),
     }
 }
 
-fn unreadable(why: CaptureError) -> Failure {
+fn unreadable(why: &CaptureError) -> Failure {
     Failure::Failed(why.to_string())
 }
 
@@ -364,7 +372,10 @@ fn chunks_of(
     mut take: impl FnMut(&Chunk) -> Result<ControlFlow<()>, Failure>,
 ) -> Result<Tally, Failure> {
     let mut chunk = Chunk::new();
-    while reader.next_chunk(&mut chunk).map_err(unreadable)? {
+    while reader
+        .next_chunk(&mut chunk)
+        .map_err(|why| unreadable(&why))?
+    {
         if take(&chunk)?.is_break() {
             break;
         }

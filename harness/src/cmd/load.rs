@@ -27,7 +27,9 @@ use crate::disturbance::Disturbance;
 use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::host;
-use crate::load::{Bench, Instance, LOADS_PERCENT, Packets, Plan, Stream, Tally, throughput};
+use crate::load::{
+    Bench, Instance, LOADS_PERCENT, Packets, Plan, Stream, Streamed, Tally, throughput,
+};
 use crate::output;
 use crate::outset;
 use crate::progress;
@@ -344,7 +346,7 @@ impl Run<'_> {
         let typical = typical.filter_map(|(at, tally)| Some((at, tally.typical(self.bench)?)));
         let (places, cases): (Vec<usize>, Vec<_>) = typical.unzip();
         let modelled = stream.modelled(self.bench, mean_ns, &cases, self.stop)?;
-        let Some((seen, rule)) = modelled else {
+        let Some(Streamed { seen, rule }) = modelled else {
             return Ok(());
         };
         for (at, seen) in places.into_iter().zip(seen) {

@@ -11,7 +11,7 @@ mod tally;
 pub use instance::{Bench, Instance};
 pub use packets::Packets;
 pub use search::throughput;
-pub use stream::Stream;
+pub use stream::{Stream, Streamed};
 pub use tally::Tally;
 
 /// Parts of the limit at which packets are paced, percent. The terminal shows the first, the

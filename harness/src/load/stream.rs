@@ -26,6 +26,14 @@ pub struct Stream<'s> {
     pub workload: &'s Workload<'s>,
 }
 
+/// What came of it.
+pub struct Streamed {
+    /// What packets saw, by case and load.
+    pub seen: Vec<Vec<Seen>>,
+    /// What the rule for timestamps did.
+    pub rule: GapRule,
+}
+
 /// A server at one load.
 struct Line<'f> {
     found: &'f Found,
@@ -54,8 +62,8 @@ impl Stream<'_> {
         Ok(rule.mean_ns().ok().filter(|_| is_whole))
     }
 
-    /// What all packets see, by case and load, at these rates of packets a second, and
-    /// the rule that made their gaps; `None` where the run was stopped. Each takes as long as one that was measured, of its length or the
+    /// What all packets see, by case and load, at these rates of packets a second; `None` where
+    /// the run was stopped. Each takes as long as one that was measured, of its length or the
     /// nearest: these take turns.
     pub fn modelled(
         &self,
@@ -63,7 +71,7 @@ impl Stream<'_> {
         mean_ns: f64,
         cases: &[(&Found, Vec<f64>)],
         stop: &AtomicBool,
-    ) -> Result<Option<(Vec<Vec<Seen>>, GapRule)>, Failure> {
+    ) -> Result<Option<Streamed>, Failure> {
         let mut lines: Vec<Line<'_>> = Vec::new();
         for (found, rates) in cases {
             lines.extend(rates.iter().map(|pps| Line {
@@ -95,7 +103,10 @@ impl Stream<'_> {
         }
         let mut seen = lines.into_iter().map(|line| line.queue.finish());
         let of_case = |(_, rates): &(&Found, Vec<f64>)| seen.by_ref().take(rates.len()).collect();
-        Ok(Some((cases.iter().map(of_case).collect(), rule)))
+        Ok(Some(Streamed {
+            seen: cases.iter().map(of_case).collect(),
+            rule,
+        }))
     }
 }
 

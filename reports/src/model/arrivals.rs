@@ -86,9 +86,14 @@ impl GapSum {
     }
 }
 
-/// The time of the packet before, if there was one.
+/// The packet before.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-struct Before(Option<Option<u64>>);
+struct Before {
+    /// There was one.
+    exists: bool,
+    /// Its time, if it had one.
+    time_ns: Option<u64>,
+}
 
 /// A gap as it is in the capture.
 enum Gap {
@@ -100,7 +105,14 @@ enum Gap {
 impl Before {
     /// The gap in front of the next packet; `None` for the first.
     fn next(&mut self, time_ns: Option<u64>) -> Option<Gap> {
-        Some(match (self.0.replace(time_ns)?, time_ns) {
+        let before = std::mem::replace(
+            self,
+            Self {
+                exists: true,
+                time_ns,
+            },
+        );
+        before.exists.then(|| match (before.time_ns, time_ns) {
             (Some(one), Some(next)) if next < one => Gap::Backwards,
             (Some(one), Some(next)) => Gap::Of((next - one) as f64),
             _ => Gap::Missing,
@@ -178,7 +190,9 @@ impl Gaps {
     /// is the mean.
     pub fn of(timestamps_ns: &[Option<u64>]) -> Result<Self, NoSchedule> {
         let mut all = GapSum::default();
-        timestamps_ns.iter().for_each(|time_ns| all.add(*time_ns));
+        for time_ns in timestamps_ns {
+            all.add(*time_ns);
+        }
         let mut rule = GapRule::new(&all);
         let gaps = timestamps_ns.iter().filter_map(|ns| rule.next_ns(*ns));
         let mut ns: Vec<f64> = gaps.collect();
@@ -289,7 +303,9 @@ mod tests {
     fn the_sum_says_the_mean_unless_some_gap_is_clipped() {
         let sum = |times: &[u64]| {
             let mut sum = GapSum::default();
-            times.iter().for_each(|ns| sum.add(Some(*ns)));
+            for ns in times {
+                sum.add(Some(*ns));
+            }
             sum.mean_unclipped_ns()
         };
         let calm = [100, 150, 90, 120];
