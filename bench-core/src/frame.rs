@@ -14,14 +14,77 @@ pub const LINE_BYTES: usize = 64;
 #[repr(C, align(64))]
 struct Line([u8; LINE_BYTES]);
 
+/// A page of x86-64.
+pub const PAGE_BYTES: usize = 4096;
+/// Where a packet starts in its page when all of it is to be in one: behind headers that may be
+/// pushed in front of it.
+const IN_PAGE_BYTES: usize = 256;
+/// Where it starts when what is sealed of it is to be in two: a cache line before the end.
+const ACROSS_PAGES_BYTES: usize = PAGE_BYTES - LINE_BYTES;
+const _: () = assert!(PAGE_BYTES.is_multiple_of(LINE_BYTES));
+const _: () = assert!(IN_PAGE_BYTES.is_multiple_of(LINE_BYTES));
+
+/// Where packets start in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Placement {
+    /// So many bytes behind the start of a cache line, less than [`LINE_BYTES`]. The distance
+    /// between two frames is an odd number of lines.
+    InLine(usize),
+    /// At the same place of a page each, a whole number of pages apart, so that all share a few
+    /// cache sets; each in one page, as far as it fits.
+    InPage,
+    /// The same, the end of the page a line behind the start of each.
+    AcrossPages,
+}
+
+impl Default for Placement {
+    fn default() -> Self {
+        Self::InLine(0)
+    }
+}
+
+impl Placement {
+    /// Lines from the start of one buffer to the next, for buffers of so many bytes.
+    fn stride_lines(self, bytes: usize) -> usize {
+        match self {
+            Self::InLine(_) => bytes.div_ceil(LINE_BYTES) | 1,
+            Self::InPage | Self::AcrossPages => {
+                bytes.next_multiple_of(PAGE_BYTES) / LINE_BYTES
+            }
+        }
+    }
+
+    /// Bytes to be left free in front of the first buffer, which packets start in `headroom`
+    /// behind its start, in memory that begins at an address, on a line.
+    fn skipped_bytes(self, address: usize, headroom: usize) -> usize {
+        let in_page = |at: usize| at.wrapping_sub(headroom).wrapping_sub(address) % PAGE_BYTES;
+        match self {
+            Self::InLine(bytes) => bytes % LINE_BYTES,
+            Self::InPage => in_page(IN_PAGE_BYTES),
+            Self::AcrossPages => in_page(ACROSS_PAGES_BYTES),
+        }
+    }
+
+    /// Lines that this may take.
+    fn skipped_lines(self) -> usize {
+        match self {
+            Self::InLine(0) => 0,
+            Self::InLine(_) => 1,
+            Self::InPage | Self::AcrossPages => PAGE_BYTES / LINE_BYTES,
+        }
+    }
+}
+
 /// Owner of the memory behind a set of frames.
 ///
 /// The distance between two frames is an odd number of cache lines: with an even one all
 /// headers would fall into a few cache sets and a burst that fits the L1 would not stay there.
 pub struct Arena {
     lines: Vec<Line>,
+    frames: usize,
     stride_lines: usize,
     headroom: usize,
+    placement: Placement,
 }
 
 impl Arena {
@@ -29,12 +92,26 @@ impl Arena {
     /// front and `tailroom` behind. `headroom` is rounded up to whole cache lines, so that a
     /// packet starts on one.
     pub fn new(frames: usize, headroom: usize, capacity: usize, tailroom: usize) -> Self {
+        Self::placed(frames, headroom, capacity, tailroom, Placement::default())
+    }
+
+    /// The same with packets that start elsewhere.
+    pub fn placed(
+        frames: usize,
+        headroom: usize,
+        capacity: usize,
+        tailroom: usize,
+        placement: Placement,
+    ) -> Self {
         let headroom = headroom.next_multiple_of(LINE_BYTES);
-        let stride_lines = (headroom + capacity + tailroom).div_ceil(LINE_BYTES) | 1;
+        let stride_lines = placement.stride_lines(headroom + capacity + tailroom);
+        let lines = frames * stride_lines + placement.skipped_lines();
         Self {
-            lines: vec![Line([0; LINE_BYTES]); frames * stride_lines],
+            lines: vec![Line([0; LINE_BYTES]); lines],
+            frames,
             stride_lines,
             headroom,
+            placement,
         }
     }
 
@@ -46,8 +123,15 @@ impl Arena {
     /// The frames, empty, each on its own buffer.
     pub fn frames(&mut self) -> Vec<Frame<'_>> {
         let (stride, headroom) = (self.stride_lines * LINE_BYTES, self.headroom);
-        bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines)
+        let bytes = bytemuck::cast_slice_mut::<Line, u8>(&mut self.lines);
+        let skipped = self
+            .placement
+            .skipped_bytes(bytes.as_ptr().addr(), headroom);
+        bytes
+            .get_mut(skipped..)
+            .unwrap_or_default()
             .chunks_exact_mut(stride)
+            .take(self.frames)
             .map(|buffer| Frame {
                 buffer,
                 headroom: headroom as u32,

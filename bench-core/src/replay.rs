@@ -12,6 +12,7 @@
 //! Before every reading the receiver is made what it was when the first of its packets came
 //! ([`crate::path::PacketPath::rewind`]), outside the clock too.
 
+mod arrangement;
 mod lane;
 
 use std::ops::Range;
@@ -24,7 +25,7 @@ use crate::anchor::Anchor;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::fate::Fate;
-use crate::frame::{Arena, Frame, LINE_BYTES};
+use crate::frame::{Arena, Frame, LINE_BYTES, Placement};
 use crate::path::Case;
 use crate::shares::{self, Share, Spans};
 use crate::slowest::Slow;
@@ -32,6 +33,7 @@ use crate::stalls::{self, Stalls};
 use crate::usage::Usage;
 use crate::workload::{Shape, Workload, came_out};
 
+pub use arrangement::{Arrangement, Turns};
 use lane::{Form, Half};
 pub use lane::{Lane, Samples};
 
@@ -39,7 +41,12 @@ pub use lane::{Lane, Samples};
 pub const DISTURBED_NS: f64 = 300.0;
 
 /// Memory for `packets` frames that every one of `cases` can work in.
-fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Arena {
+fn arena(
+    cases: &[&'static Case],
+    workload: &Workload<'_>,
+    packets: usize,
+    placement: Placement,
+) -> Arena {
     let headroom = cases
         .iter()
         .map(|c| c.overhead.headroom())
@@ -50,7 +57,7 @@ fn arena(cases: &[&'static Case], workload: &Workload<'_>, packets: usize) -> Ar
         .map(|c| c.overhead.tailroom())
         .max()
         .unwrap_or(0);
-    Arena::new(packets, headroom, workload.longest(), tailroom)
+    Arena::placed(packets, headroom, workload.longest(), tailroom, placement)
 }
 
 /// What to measure in one instance.
@@ -75,10 +82,24 @@ pub fn measure(
     clock: &Clock,
     order_rng: &mut ChaCha8Rng,
 ) -> Beside {
+    let usual = Arrangement::default();
+    measure_arranged(lanes, workload, plan, usual, clock, order_rng)
+}
+
+/// The same, arranged in some way that should not matter.
+pub fn measure_arranged(
+    lanes: &mut [Lane],
+    workload: &Workload<'_>,
+    plan: &Plan<'_>,
+    arrangement: Arrangement,
+    clock: &Clock,
+    order_rng: &mut ChaCha8Rng,
+) -> Beside {
     let before = Usage::now();
     let shape = plan.shape;
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
-    let mut arena = arena(&cases, workload, shape.arena_packets());
+    let packets = shape.arena_packets();
+    let mut arena = arena(&cases, workload, packets, arrangement.placement);
     let mut frames = arena.frames();
     if shape.scattered {
         frames.shuffle(order_rng);
@@ -93,7 +114,9 @@ pub fn measure(
         }
         let first = (plan.first_stretch + round * shape.readings_per_fill) % stretches;
         anchors.extend(Anchor::read(clock));
-        order.shuffle(order_rng);
+        if arrangement.turns == Turns::Drawn {
+            order.shuffle(order_rng);
+        }
         measure_round(lanes, &mut desk, Walk { round, first }, &order);
     }
     anchors.extend(Anchor::read(clock));

@@ -1,6 +1,7 @@
 //! Figures with their uncertainty.
 
 pub mod binomial;
+mod blocks;
 pub mod coverage;
 mod estimate;
 mod holm;
@@ -9,6 +10,7 @@ pub mod quantile;
 mod samples;
 mod two_samples;
 
+pub use blocks::Blocks;
 pub use estimate::{CONFIDENCE, Estimate, p_of_zero, smallest_difference, smallest_told};
 pub use holm::holm;
 pub use samples::{median, stretch_mean};
