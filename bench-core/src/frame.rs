@@ -48,9 +48,7 @@ impl Placement {
     fn stride_lines(self, bytes: usize) -> usize {
         match self {
             Self::InLine(_) => bytes.div_ceil(LINE_BYTES) | 1,
-            Self::InPage | Self::AcrossPages => {
-                bytes.next_multiple_of(PAGE_BYTES) / LINE_BYTES
-            }
+            Self::InPage | Self::AcrossPages => bytes.next_multiple_of(PAGE_BYTES) / LINE_BYTES,
         }
     }
 

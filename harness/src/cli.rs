@@ -529,10 +529,19 @@ pub struct SelftestArguments {
     /// Print nothing; the file and the exit code say it all
     #[arg(long)]
     pub quiet: bool,
-    /// Time for all of it, seconds, 90 at least: some 35 to find the slow-downs, the rest for
-    /// comparisons of less than 10 s each
-    #[arg(long, value_name = "SECONDS", default_value_t = 270, value_parser = clap::value_parser!(u32).range(90..=86_400))]
-    pub seconds: u32,
+    /// A night: beside the comparisons, what do figures depend on that they should not: case order,
+    /// alignment and link order; and how much on the size of a burst
+    #[arg(long)]
+    pub full: bool,
+    /// Programs that differ in their link order alone, made by ci/links.sh: each runs in turns with
+    /// the others
+    #[arg(long, value_name = "DIR", requires = "full")]
+    pub links: Option<PathBuf>,
+    /// Time for all of it, seconds; 270 if left out: some 35 to find the slow-downs, the rest for
+    /// comparisons of less than 10 s each; 90 at least. With --full 7200 if left out: a quarter of
+    /// it, and no more than 270, for the comparisons, which are left out where that is less than 90
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub seconds: Option<u32>,
     /// Seed of keys, routes, order and packets
     #[arg(long, default_value_t = 1)]
     pub seed: u64,

@@ -37,6 +37,7 @@ pub mod scenario;
 mod schedule;
 mod select;
 mod selftest;
+mod sensitivity;
 mod sides;
 mod tail;
 

@@ -9,9 +9,9 @@
 //! | [`load`] | the versioned result of a run under load | `record`, `stats`, `histogram`, `model` |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
 //! | [`scale`] | workers at the same time, and what they do of what one does | `record`, `stats` |
-//! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats` |
+//! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats`, `bill`, `compare` |
 //! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
-//! | [`render`] | three looks at one bill, two at a comparison | `bill`, `compare`, `record` |
+//! | [`render`] | three looks at one bill, two at a comparison and a selftest | `bill`, `compare`, `selftest`, `record` |
 
 pub mod bill;
 pub mod compare;

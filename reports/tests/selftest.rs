@@ -56,6 +56,7 @@ fn selftest(twin: f64, slowed: f64, deviation: f64) -> Selftest {
             long_run_ns: estimate(2.7),
             comparisons,
         }],
+        looks: None,
     }
 }
 

@@ -14,9 +14,10 @@ use tunneltax_core::net::routes::Routes;
 use tunneltax_core::path::{Setup, slowed};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::bill::provenance_line;
 use tunneltax_reports::render;
-use tunneltax_reports::selftest::{SCHEMA, Selftest, Subject, Verdict, judge, sentence, tables};
+use tunneltax_reports::selftest::{
+    Judged, Look, SCHEMA, Selftest, Subject, Verdict, judge, judge_axes, sentence, warnings,
+};
 use tunneltax_reports::stats::Estimate;
 
 use super::run::stop_on_interrupt;
@@ -25,7 +26,23 @@ use crate::disturbance::Disturbance;
 use crate::failure::{Failure, NOISY};
 use crate::generated::Generated;
 use crate::selftest::{Bench, INSTANCES};
-use crate::{host, output, outset, progress};
+use crate::sensitivity::links::Links;
+use crate::{host, output, outset, progress, sensitivity};
+
+/// Time for all of it where none is given, seconds, and the least for comparisons.
+const SECONDS: u32 = 270;
+const SECONDS_MIN: u32 = 90;
+/// The same with the axes: a part of a night.
+const FULL_SECONDS: u32 = 7200;
+/// Part of it that the comparisons get, as far as they need it.
+const COMPARISONS_PART: f64 = 0.25;
+/// Part of the axes' time that links get, where there are some.
+const LINKS_PART: f64 = 0.4;
+/// How often what there is is stored, seconds.
+const STORED_SECONDS: f64 = 60.0;
+/// What is said where there was no time for comparisons.
+const WITHOUT_COMPARISONS: &str = "The comparisons with injected slow-downs were left out: \
+    they need 90 s, and --full gives them a quarter of --seconds.";
 
 /// Packet sizes, and the slow-down that is to be told at each, percent.
 const SUBJECTS: [(u16, f64); 2] = [(1440, 0.5), (64, 1.0)];
@@ -43,6 +60,7 @@ const OFF: f64 = 0.15;
 
 /// Measures, judges, stores, prints.
 pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
+    let budget = Budget::new(arguments)?;
     let stop = stop_on_interrupt()?;
     output::prepare(&arguments.out)?;
     let pinned = host::pin();
@@ -60,6 +78,7 @@ pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
                 pinned,
             ),
             subjects: Vec::new(),
+            looks: None,
         },
         setup: Setup {
             seed: arguments.seed,
@@ -76,10 +95,20 @@ pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
         .iter()
         .map(|chunk| Workload::new(chunk.packets().collect()))
         .collect();
-    let enough = f64::from(arguments.seconds);
-    let noisy = test.find_steps(&workloads)?;
-    if noisy.is_none() && !test.stopped() {
-        test.compare(&workloads, &start, enough, arguments)?;
+    let links = arguments.links.as_deref();
+    let links = links.map(|folder| Links::new(folder, &workloads, &stop));
+    let links = links.transpose()?;
+    if let Some(links) = &links {
+        links.check()?;
+    }
+    let noisy = match budget.comparisons {
+        Some(enough) if !test.stopped() => {
+            test.comparisons(&workloads, &start, enough, arguments)?
+        }
+        _ => None,
+    };
+    if let Some(seconds) = budget.axes {
+        test.look(&workloads, links.as_ref(), seconds, arguments)?;
     }
     let selftest = &mut test.selftest;
     selftest.provenance.seconds = start.elapsed().as_secs_f64();
@@ -92,6 +121,36 @@ pub fn selftest(arguments: &SelftestArguments) -> Result<ExitCode, Failure> {
     };
     state.clone_into(&mut selftest.state);
     conclude(selftest, noisy, arguments)
+}
+
+/// Seconds for the comparisons and for the axes, where there are any.
+struct Budget {
+    comparisons: Option<f64>,
+    axes: Option<f64>,
+}
+
+impl Budget {
+    fn new(arguments: &SelftestArguments) -> Result<Self, Failure> {
+        let seconds = |default| f64::from(arguments.seconds.unwrap_or(default));
+        if arguments.full {
+            let all = seconds(FULL_SECONDS);
+            let part = (COMPARISONS_PART * all).min(f64::from(SECONDS));
+            let comparisons = Some(part).filter(|part| *part >= f64::from(SECONDS_MIN));
+            return Ok(Self {
+                comparisons,
+                axes: Some(all - comparisons.unwrap_or(0.0)),
+            });
+        }
+        if let Some(few) = arguments.seconds.filter(|given| *given < SECONDS_MIN) {
+            return Err(Failure::Usage(format!(
+                "--seconds {few} is not in {SECONDS_MIN}..=86400; with --full it may be less"
+            )));
+        }
+        Ok(Self {
+            comparisons: Some(seconds(SECONDS)),
+            axes: None,
+        })
+    }
 }
 
 /// The packets of every subject.
@@ -123,6 +182,71 @@ impl Test<'_> {
             clock: &self.clock,
             stop: self.stop,
         }
+    }
+
+    /// The comparisons, for so many seconds from the start. Returns why nothing could be seen, where
+    /// the host is too noisy for that.
+    fn comparisons(
+        &mut self,
+        workloads: &[Workload<'_>],
+        start: &Instant,
+        seconds: f64,
+        arguments: &SelftestArguments,
+    ) -> Result<Option<String>, Failure> {
+        let noisy = self.find_steps(workloads)?;
+        if noisy.is_none() && !self.stopped() {
+            self.compare(workloads, start, seconds, arguments)?;
+        }
+        Ok(noisy)
+    }
+
+    /// What figures depend on: the axes, and then links where there are some. What there is, is
+    /// stored from time to time.
+    fn look(
+        &mut self,
+        workloads: &[Workload<'_>],
+        links: Option<&Links<'_>>,
+        seconds: f64,
+        arguments: &SelftestArguments,
+    ) -> Result<(), Failure> {
+        let of_links = if links.is_some() {
+            LINKS_PART * seconds
+        } else {
+            0.0
+        };
+        let bench = sensitivity::Bench {
+            workloads,
+            setup: &self.setup,
+            caches: host::caches(),
+            clock: &self.clock,
+            stop: self.stop,
+        };
+        let hidden = arguments.quiet || arguments.json;
+        let selftest = &mut self.selftest;
+        let mut stored = Instant::now();
+        let mut keep = |before: &[Look], looks: &[Look]| {
+            selftest.looks = Some([before, looks].concat());
+            if stored.elapsed().as_secs_f64() < STORED_SECONDS {
+                return Ok(());
+            }
+            stored = Instant::now();
+            store(selftest, arguments).map(drop)
+        };
+        let bar = progress::bar((seconds - of_links) as usize, hidden);
+        let (mut looks, anchors) =
+            bench.look(seconds - of_links, &mut self.rng, &bar, |looks| {
+                keep(&[], looks)
+            })?;
+        bar.finish_and_clear();
+        if let Some(links) = links.filter(|_| !self.stop.load(Ordering::Relaxed)) {
+            let bar = progress::bar(of_links as usize, hidden);
+            let more = links.look(of_links, &mut self.rng, &bar, |more| keep(&looks, more))?;
+            looks.extend(more);
+            bar.finish_and_clear();
+        }
+        self.selftest.looks = Some(looks);
+        self.anchors.extend(anchors);
+        Ok(())
     }
 
     /// Finds for every subject how many steps make its slow-down, and how large it then is.
@@ -234,13 +358,8 @@ impl Test<'_> {
     }
 }
 
-/// Stores, prints, and says how it ended.
-fn conclude(
-    selftest: &Selftest,
-    noisy: Option<String>,
-    arguments: &SelftestArguments,
-) -> Result<ExitCode, Failure> {
-    let out = arguments.out.display();
+/// Writes selftest.json; returns what is in it.
+fn store(selftest: &Selftest, arguments: &SelftestArguments) -> Result<String, Failure> {
     let json = serde_json::to_string_pretty(selftest)
         .map(|text| text + "\n")
         .map_err(|why| {
@@ -249,19 +368,27 @@ fn conclude(
             ))
         })?;
     output::replace(&arguments.out, "selftest.json", &json)?;
+    Ok(json)
+}
+
+/// Stores, prints, and says how it ended.
+fn conclude(
+    selftest: &Selftest,
+    noisy: Option<String>,
+    arguments: &SelftestArguments,
+) -> Result<ExitCode, Failure> {
+    let out = arguments.out.display();
+    let json = store(selftest, arguments)?;
     let judged = judge(selftest);
+    let axes = judge_axes(selftest.looks.as_deref().unwrap_or_default());
+    let page = render::selftest_markdown(selftest, &judged, &axes);
+    output::replace(&arguments.out, "selftest.md", &page)?;
     if arguments.json {
         output::print(&json)?;
     } else if !arguments.quiet {
-        let style = output::style();
-        let drawn = tables(selftest, &judged);
-        let drawn: String = drawn
-            .iter()
-            .map(|t| render::table(t, &style) + "\n")
-            .collect();
+        let drawn = render::selftest_terminal(selftest, &judged, &axes, &output::style());
         output::print(&format!(
-            "{}\n\n{drawn}Record: {out}/selftest.json\n",
-            provenance_line(&selftest.provenance)
+            "{drawn}\nRecord: {out}/selftest.json, {out}/selftest.md\n"
         ))?;
     }
     if let Some(why) = noisy {
@@ -273,7 +400,25 @@ fn conclude(
             "interrupted; what was compared is kept in {out}/selftest.json; run it again for a verdict"
         )));
     }
-    let said = sentence(selftest, &judged);
+    for warning in warnings(&axes) {
+        output::say(&warning);
+    }
+    if selftest.looks.is_some() && selftest.subjects.is_empty() {
+        if !arguments.json && !arguments.quiet {
+            output::print(&format!("{WITHOUT_COMPARISONS}\n"))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    verdict(selftest, &judged, arguments)
+}
+
+/// What the comparisons say.
+fn verdict(
+    selftest: &Selftest,
+    judged: &[Judged],
+    arguments: &SelftestArguments,
+) -> Result<ExitCode, Failure> {
+    let said = sentence(selftest, judged);
     match judged.iter().map(|j| j.verdict).max() {
         Some(Verdict::Holds) => {
             if !arguments.json && !arguments.quiet {

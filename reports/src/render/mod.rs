@@ -1,5 +1,5 @@
 //! Three looks at one bill, and at one record of `load`: terminal, Markdown, and one HTML file; two at a
-//! comparison.
+//! comparison and at a selftest.
 
 mod chart;
 mod comparison;
@@ -9,6 +9,7 @@ mod html;
 mod load;
 mod markdown;
 mod paint;
+mod selftest;
 mod terminal;
 mod theme;
 
@@ -16,4 +17,5 @@ pub use comparison::{comparison_markdown, comparison_terminal};
 pub use html::html;
 pub use load::{load_html, load_markdown, load_terminal};
 pub use markdown::markdown;
+pub use selftest::{selftest_markdown, selftest_terminal};
 pub use terminal::{TerminalStyle, paragraphs, table, terminal};

@@ -1,10 +1,17 @@
 //! The stored result of `tunneltax selftest`: comparisons with nothing to tell, comparisons with
-//! something, and what was told.
+//! something, and what was told. And, where it was asked for, what figures depend on that they
+//! should not depend on.
 
+mod axis;
+mod axis_tables;
 mod judge;
+mod sensitivity;
 mod tables;
 
+pub use axis::{Axis, Figure, Level, Look};
+pub use axis_tables::{axis_sentences, axis_tables, warnings};
 pub use judge::{Judged, Row, Verdict, judge};
+pub use sensitivity::{Difference, JudgedAxis, Says, judge as judge_axes};
 pub use tables::{sentence, tables};
 
 use serde::{Deserialize, Serialize};
@@ -12,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::record::Provenance;
 use crate::stats::{Estimate, p_of_zero};
 
-/// The schema this code writes and reads.
-pub const SCHEMA: &str = "tunneltax-selftest/1";
+/// The schema this code writes. What has the one before, `/1`, is read as well: it had no looks.
+pub const SCHEMA: &str = "tunneltax-selftest/2";
 
 /// Part of the comparisons with nothing to tell in which something may be told: by design of the
 /// test, two-sided.
@@ -34,8 +41,11 @@ pub struct Selftest {
     pub state: String,
     /// Where the figures come from.
     pub provenance: Provenance,
-    /// What was slowed down, and by how much.
+    /// What was slowed down, and by how much; empty where there was no time for it beside the axes.
     pub subjects: Vec<Subject>,
+    /// What figures depend on, where that was asked for (`--full`): axis by axis, size by size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looks: Option<Vec<Look>>,
 }
 
 /// One case at one size, compared with itself and with itself slowed down.

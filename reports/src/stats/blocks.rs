@@ -9,7 +9,7 @@ use super::CONFIDENCE;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Blocks {
     treatments: f64,
-    blocks: f64,
+    turns: f64,
     /// Mean square between treatments.
     between: f64,
     /// Mean square of what neither treatment nor block accounts for.
@@ -37,7 +37,7 @@ impl Blocks {
         });
         Some(Self {
             treatments,
-            blocks,
+            turns: blocks,
             between: blocks * squares / (treatments - 1.0),
             residual: left.sum::<f64>() / ((treatments - 1.0) * (blocks - 1.0)),
         })
@@ -45,7 +45,7 @@ impl Blocks {
 
     fn freedom(&self) -> (f64, f64) {
         let between = self.treatments - 1.0;
-        (between, between * (self.blocks - 1.0))
+        (between, between * (self.turns - 1.0))
     }
 
     /// Probability that treatments which differ by nothing differ so much: Fisher's F test.
@@ -63,18 +63,19 @@ impl Blocks {
     /// Standard deviation of the treatments themselves, 0 where they differ by no more than their
     /// values would.
     pub fn among(&self) -> f64 {
-        ((self.between - self.residual) / self.blocks)
+        ((self.between - self.residual) / self.turns)
             .max(0.0)
             .sqrt()
     }
 
     /// The largest [`Self::among`] that the values do not contradict at 5 %, one-sided, as the ratio
-    /// of both variances is F distributed.
+    /// of both variances is F distributed. Treatments that are more alike than their values allow
+    /// count as alike, and no more.
     pub fn among_most(&self) -> Option<f64> {
         let (between, left) = self.freedom();
         let f = FisherSnedecor::new(between, left).ok()?;
         let scale = f.inverse_cdf(1.0 - CONFIDENCE);
-        let most = (self.between / scale - self.residual) / self.blocks;
+        let most = (self.between.max(self.residual) / scale - self.residual) / self.turns;
         Some(most.max(0.0).sqrt()).filter(|most| most.is_finite())
     }
 
@@ -82,11 +83,11 @@ impl Blocks {
     /// treatments differ by nothing but this. Degrees of freedom are Satterthwaite's.
     pub fn apart(&self) -> Option<f64> {
         let (between, left) = self.freedom();
-        let of_treatments = self.between.max(self.residual) / self.blocks;
-        let of_values = self.residual * (self.blocks - 1.0) / self.blocks;
+        let of_treatments = self.between.max(self.residual) / self.turns;
+        let of_values = self.residual * (self.turns - 1.0) / self.turns;
         let variance = of_treatments + of_values;
-        let freedom = variance.powi(2)
-            / (of_treatments.powi(2) / between + of_values.powi(2) / left);
+        let freedom =
+            variance.powi(2) / (of_treatments.powi(2) / between + of_values.powi(2) / left);
         let t = StudentsT::new(0.0, 1.0, freedom).ok()?;
         let t = t.inverse_cdf(f64::midpoint(1.0, CONFIDENCE));
         Some(t * (2.0 * variance).sqrt()).filter(|apart| apart.is_finite())
@@ -138,14 +139,15 @@ mod tests {
     #[test]
     fn alike_treatments_are_as_far_apart_as_their_values() {
         let noise = [0.3, -0.2, 0.5, -0.9, 0.1, 0.6, -0.4, 0.2];
-        let moved = |by: usize| -> Vec<f64> {
-            (0..8).map(|at| noise[(at + by) % 8]).collect()
-        };
+        let moved = |by: usize| -> Vec<f64> { (0..8).map(|at| noise[(at + by) % 8]).collect() };
         let rows: Vec<Vec<f64>> = (0..8).map(moved).collect();
         let rows: Vec<&[f64]> = rows.iter().map(Vec::as_slice).collect();
         let found = Blocks::new(&rows).unwrap();
         assert!(found.among() == 0.0 && found.p().unwrap() > 0.99);
         let ratio = found.apart().unwrap() / found.within();
-        assert!((2.0 * 1.96 / 2.0_f64.sqrt()..3.0).contains(&ratio), "{ratio}");
+        assert!(
+            (2.0 * 1.96 / 2.0_f64.sqrt()..3.0).contains(&ratio),
+            "{ratio}"
+        );
     }
 }
