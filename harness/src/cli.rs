@@ -37,7 +37,9 @@ Exit codes:
   0  nothing contradicts what the tool says of itself
   1  failed: the record contradicts it, or nothing could be measured
   2  usage
-  5  this host is too noisy now for the slow-downs that are injected; it says what can be told";
+  5  this host is too noisy now for the slow-downs that are injected; it says what can be told
+Files in the folder of --out: selftest.json, and selftest.md for people. What --full finds to matter
+is said, and is no failure";
 /// What `compare --help` and `rerun --help` say of codes and files.
 const COMPARED: &str = "\
 A row is slower where that is told from nothing at 5 % over all rows together (Holm), is not less
@@ -520,7 +522,7 @@ pub struct OverheadArguments {
 /// `selftest`.
 #[derive(Debug, Args)]
 pub struct SelftestArguments {
-    /// Where selftest.json goes
+    /// Where selftest.json and selftest.md go
     #[arg(long, value_name = "DIR", default_value = "target/tunneltax")]
     pub out: PathBuf,
     /// Write selftest.json to standard output and nothing else

@@ -199,7 +199,7 @@ impl<'a> Bench<'a> {
             stop: self.stop,
         };
         let arranged = way.arrangement;
-        let anchors =
+        let beside =
             replay::measure_arranged(&mut lanes, workload, &plan, arranged, self.clock, rng);
         let mut samples: [Samples; 2] = Default::default();
         for (at, lane) in of.into_iter().zip(lanes) {
@@ -218,7 +218,7 @@ impl<'a> Bench<'a> {
             ))
         })?;
         let value = [alone.sum_ns(), above.sum_ns(), above.above_ns(0)];
-        Ok(Some((value, anchors.into_iter().take(1).collect())))
+        Ok(Some((value, beside.anchors.into_iter().take(1).collect())))
     }
 
     /// A fresh instance of each case, in the order in which they are to begin, and which is which.
