@@ -137,7 +137,12 @@ pub fn count(
     counters: &mut Counters,
 ) {
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
-    let mut arena = arena(&cases, workload, shape.arena_packets());
+    let mut arena = arena(
+        &cases,
+        workload,
+        shape.arena_packets(),
+        Placement::default(),
+    );
     let mut desk = Desk::new(arena.frames(), workload, shape, clock);
     for lane in lanes.iter_mut().filter(|lane| !lane.twin) {
         // Once to get used to them, as in a round.
