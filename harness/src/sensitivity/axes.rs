@@ -114,7 +114,7 @@ fn placed(usual: &Way, name: String, placement: Placement) -> Way {
 
 fn lines(usual: &Way) -> Vec<Way> {
     let of = |bytes| {
-        let name = format!("{bytes} bytes behind a line");
+        let name = format!("line + {bytes}");
         placed(usual, name, Placement::InLine(bytes))
     };
     IN_LINE_BYTES.into_iter().map(of).collect()

@@ -41,6 +41,9 @@ const REPETITIONS: f64 = 20.0;
 pub const REPETITIONS_MIN: usize = 3;
 /// Longest that a level is measured at once, seconds: more repetitions say more.
 const LEVEL_SECONDS_MAX: f64 = 0.1;
+/// Pilots of an axis, and rounds of each.
+const PILOTS: usize = 3;
+const PILOT_ROUNDS: usize = 20;
 /// Fewest and most rounds of a level.
 const ROUNDS: (usize, usize) = (8, 100_000);
 
@@ -63,6 +66,14 @@ struct Place<'a> {
     workload: &'a Workload<'a>,
     ways: Vec<Way>,
     rounds: usize,
+}
+
+/// What an instance of each case gave.
+struct Measured {
+    /// Forward, tunnel and tunnel minus forward, ns a packet.
+    ns: [f64; 3],
+    /// What measuring took, without opening.
+    seconds: f64,
 }
 
 impl<'a> Bench<'a> {
@@ -138,14 +149,18 @@ impl<'a> Bench<'a> {
         let Some(way) = place.ways.first() else {
             return Ok(ROUNDS.0);
         };
-        let mut took = |rounds| {
+        let mut plan = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..PILOTS {
             let start = Instant::now();
-            self.level(place.workload, way, rounds, 1, rng)
-                .map(|_| start.elapsed().as_secs_f64())
-        };
-        let (short, long) = (took(ROUNDS.0)?, took(5 * ROUNDS.0)?);
-        let round = ((long - short) / (4 * ROUNDS.0) as f64).max(1e-7);
-        let open = (short - ROUNDS.0 as f64 * round).max(0.0);
+            let measured = self.level(place.workload, way, PILOT_ROUNDS, 1, rng)?;
+            let Some((Measured { seconds: took, .. }, _)) = measured else {
+                return Ok(ROUNDS.0);
+            };
+            let open = (start.elapsed().as_secs_f64() - took).max(0.0);
+            // The least of either: what else runs only ever adds.
+            plan = (plan.0.min(open), plan.1.min(took / PILOT_ROUNDS as f64));
+        }
+        let (open, round) = plan;
         let rounds = (seconds - open) / round;
         Ok((rounds.max(0.0) as usize).clamp(ROUNDS.0, ROUNDS.1))
     }
@@ -163,21 +178,20 @@ impl<'a> Bench<'a> {
         let mut means = vec![[0.0; 3]; place.ways.len()];
         for at in order.iter().chain(order.iter().rev()) {
             let way = &place.ways[*at];
-            let Some((value, of_level)) =
+            let Some((measured, of_level)) =
                 self.level(place.workload, way, place.rounds, seed, rng)?
             else {
                 return Ok(None);
             };
             anchors.extend(of_level);
-            for (mean, value) in means[*at].iter_mut().zip(value) {
+            for (mean, value) in means[*at].iter_mut().zip(measured.ns) {
                 *mean += value / 2.0;
             }
         }
         Ok(Some(means))
     }
 
-    /// Forward, tunnel and tunnel minus forward of a fresh instance each, ns a packet, and a look
-    /// at the core; nothing where it was stopped.
+    /// What a fresh instance of each case gives, and a look at the core; nothing where it was stopped.
     fn level(
         &self,
         workload: &Workload<'_>,
@@ -185,7 +199,7 @@ impl<'a> Bench<'a> {
         rounds: usize,
         seed: u64,
         rng: &mut ChaCha8Rng,
-    ) -> Result<Outcome<[f64; 3]>, Failure> {
+    ) -> Result<Outcome<Measured>, Failure> {
         let held = way
             .held_bytes
             .unwrap_or_else(|| rng.random_range(64..65_536));
@@ -199,8 +213,10 @@ impl<'a> Bench<'a> {
             stop: self.stop,
         };
         let arranged = way.arrangement;
+        let start = Instant::now();
         let beside =
             replay::measure_arranged(&mut lanes, workload, &plan, arranged, self.clock, rng);
+        let seconds = start.elapsed().as_secs_f64();
         let mut samples: [Samples; 2] = Default::default();
         for (at, lane) in of.into_iter().zip(lanes) {
             samples[at] = lane.into_result().map_err(Failure::Failed)?;
@@ -217,8 +233,11 @@ impl<'a> Bench<'a> {
                 way.name
             ))
         })?;
-        let value = [alone.sum_ns(), above.sum_ns(), above.above_ns(0)];
-        Ok(Some((value, beside.anchors.into_iter().take(1).collect())))
+        let ns = [alone.sum_ns(), above.sum_ns(), above.above_ns(0)];
+        Ok(Some((
+            Measured { ns, seconds },
+            beside.anchors.into_iter().take(1).collect(),
+        )))
     }
 
     /// A fresh instance of each case, in the order in which they are to begin, and which is which.

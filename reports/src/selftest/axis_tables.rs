@@ -108,6 +108,8 @@ fn in_words(look: &Look, level: &Level, judged: &JudgedAxis) -> String {
         format!("matters: {}", matters.join(", "))
     } else if cannot_tell.is_empty() {
         "same".to_owned()
+    } else if cannot_tell.len() == Figure::ALL.len() {
+        "cannot tell".to_owned()
     } else {
         format!("cannot tell: {}", cannot_tell.join(", "))
     }
@@ -131,7 +133,7 @@ fn links(look: &Look) -> Table {
     for (label, part) in parts {
         let value = |figure| {
             let value = blocks(look, figure).as_ref().and_then(part);
-            value.map_or(Cell::Blank, Cell::Bound)
+            value.map_or(Cell::Blank, |ns| Cell::Number(three(ns)))
         };
         rows.push(TableRow {
             label: label.to_owned(),
