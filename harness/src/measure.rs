@@ -401,6 +401,7 @@ impl<'a> GroupInMaking<'a> {
             packets_per_reading: shape.packets_per_reading,
             instances,
             sizes: &self.sizes,
+            kept: self.subject.kind != WorkloadKind::Class,
         };
         let ids: Vec<&'static str> = self.lanes.iter().map(|lane| lane.case.id).collect();
         let rows = self

@@ -28,6 +28,8 @@ pub struct Context<'a> {
     pub instances: u32,
     /// IP total lengths, and how many packets have each.
     pub sizes: &'a BTreeMap<u32, u64>,
+    /// Their tails are kept: not of a size class, whose packets the capture's own tail has.
+    pub kept: bool,
 }
 
 /// The slowest packets of all instances and chunks, of one half of a path.
@@ -68,6 +70,9 @@ impl TailSum {
 
     /// The tails that so many packets suffice for.
     pub fn tails(&self, latency: &Latency, context: &Context<'_>) -> Vec<Tail> {
+        if !context.kept {
+            return Vec::new();
+        }
         let mut kept: Vec<(u64, Kept)> = self.0.iter().map(|(ns, kept)| (ns, *kept)).collect();
         kept.sort_by_key(|(ns, kept)| (std::cmp::Reverse(*ns), kept.instance, kept.packet));
         let tails = PERCENTILES.iter().filter(|(quantile, _)| *quantile >= TAIL);
@@ -119,7 +124,7 @@ fn tail(
             instance: of.instance,
             round: of.slow.round as u32,
             place: of.slow.place as u32,
-            reading_beyond_ns: of.slow.reading_beyond_ns,
+            reading_beyond_ns: of.slow.reading_beyond_ns.round() as i64,
             usage: counted(&of.slow.usage),
         })
     });
@@ -231,6 +236,7 @@ mod tests {
             packets_per_reading: 32,
             instances: 4,
             sizes: &sizes,
+            kept: true,
         };
         let mut latency = Latency::default();
         let mut slowest = Slowest::default();
@@ -255,6 +261,11 @@ mod tests {
         assert_eq!(tail.packets, tail.causes.values().sum::<u64>());
         assert_eq!(tail.exemplars[0].ns, 1999);
         assert_eq!(tail.exemplars.last().map(|of| of.ns), Some(tail.from_ns));
+        let class = Context {
+            kept: false,
+            ..context
+        };
+        assert_eq!(sum.tails(&latency, &class), []);
         // A hundred times as many: the hundredth part of them was not kept whole.
         for at in 0..200_000_u64 {
             latency.record((at % 2000) as f64);

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::headline::top_line;
-use super::{Bill, Cell, GroupBill, RowKind, Table, TableRow as Row, clean, count, three};
+use super::{Bill, Cell, GroupBill, RowKind, Table, TableRow as Row, clean, count};
 use crate::record::{Cause, Exemplar, Stamped, Tail, Temperature, WorkloadKind};
 
 /// Causes in the order in which they are looked for, with their names.
@@ -228,6 +228,11 @@ fn packets(group: &GroupBill<'_>, told: &[&TailOf<'_, '_>], asked: &Asked<'_>) -
     }
 }
 
+fn signed(ns: i64) -> String {
+    let minus = if ns < 0 { "−" } else { "" };
+    format!("{minus}{}", count(ns.unsigned_abs()))
+}
+
 fn packet(of: &Exemplar) -> Row {
     let name = CAUSES.iter().find(|(cause, _)| *cause == of.cause);
     let usage = &of.usage;
@@ -244,7 +249,7 @@ fn packet(of: &Exemplar) -> Row {
             Cell::Number(of.instance.to_string()),
             Cell::Number(of.round.to_string()),
             Cell::Number(of.place.to_string()),
-            Cell::number(Some(of.reading_beyond_ns), three),
+            Cell::Number(signed(of.reading_beyond_ns)),
             Cell::Number(count(usage.voluntary_switches + usage.involuntary_switches)),
             Cell::Number(count(usage.minor_faults + usage.major_faults)),
         ],

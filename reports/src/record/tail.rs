@@ -61,8 +61,9 @@ pub struct Exemplar {
     /// Place among the packets between two fills, from 0.
     pub place: u32,
     /// What its reading took beyond its work, ns.
-    pub reading_beyond_ns: f64,
-    /// Faults and switches that the kernel counted in its visit.
+    pub reading_beyond_ns: i64,
+    /// Faults and switches that the kernel counted in its visit; absent where none.
+    #[serde(default, skip_serializing_if = "Counted::is_none")]
     pub usage: Counted,
 }
 
@@ -77,6 +78,13 @@ pub struct Counted {
     pub voluntary_switches: u64,
     /// Times it was put aside for another.
     pub involuntary_switches: u64,
+}
+
+impl Counted {
+    /// Nothing was counted.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What the CPU counted of a half of a path, in user mode, in walks that were not timed. `null` what
