@@ -127,33 +127,29 @@ pub fn measure_arranged(
     }
 }
 
-/// Walks every lane once more over the packets of a fill, counted by the CPU and not timed. All packets
-/// are such as [`measure`] takes.
+/// Walks every lane once more, counted by the CPU and not timed: over as much of the workload as a
+/// plan has rounds for, and at most once. All packets are such as [`measure`] takes.
 pub fn count(
     lanes: &mut [Lane],
     workload: &Workload<'_>,
-    shape: Shape,
+    plan: &Plan<'_>,
     clock: &Clock,
     counters: &mut Counters,
 ) {
+    let (shape, placement) = (plan.shape, Placement::default());
     let cases: Vec<_> = lanes.iter().map(|l| l.case).collect();
-    let mut arena = arena(
-        &cases,
-        workload,
-        shape.arena_packets(),
-        Placement::default(),
-    );
+    let mut arena = arena(&cases, workload, shape.arena_packets(), placement);
     let mut desk = Desk::new(arena.frames(), workload, shape, clock);
-    for lane in lanes.iter_mut().filter(|lane| !lane.twin) {
-        // Once to get used to them, as in a round.
-        desk.visit(lane, 0);
-        desk.prepare(lane, 0);
-        for half in lane.halves() {
-            let counted = counters.count(|| desk.walk_all(lane, *half));
-            lane.samples.counted[*half as usize] =
-                counted.map(|counts| (desk.frames.len() as u64, counts));
+    let fills = desk.readings.len().div_ceil(shape.readings_per_fill);
+    for fill in 0..fills.min(plan.rounds) {
+        let first = desk.stretch(plan.first_stretch, fill * shape.readings_per_fill);
+        for lane in lanes.iter_mut().filter(|lane| !lane.twin) {
+            desk.prepare(lane, first);
+            for half in lane.halves() {
+                desk.count(lane, *half, first, counters);
+            }
+            desk.compare(lane, first);
         }
-        desk.compare(lane, 0);
     }
 }
 
@@ -174,17 +170,23 @@ struct Walk {
     first: usize,
 }
 
-/// One round: a walk to get used to the packets (flows established, caches as the temperature
-/// says), a visit in order, one in reverse, and one with stamps.
+/// One round: a visit to get used to the packets (flows established, caches as the temperature
+/// says), in which readings of the clock are timed and no packet; a visit in order, one in
+/// reverse, and one with stamps.
 fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, walk: Walk, order: &[usize]) {
     let first = walk.first;
     let readings = desk.shape.readings_per_fill;
     let mut totals: Vec<[Visit; 2]> = lanes.iter().map(|_| Default::default()).collect();
-    for &lane in order {
-        desk.visit(&mut lanes[lane], first);
+    for &at in order {
+        let lane = &mut lanes[at];
+        let doubled = desk.visit(lane, first, Lane::doubled);
+        for half in lane.halves() {
+            let of_two = doubled.of(*half).iter().map(|&ticks| desk.clock.ns(ticks));
+            lane.samples.reading_ns[*half as usize].extend(of_two.map(|ns| ns / 2.0));
+        }
     }
     for (turn, lane) in both_ways(order) {
-        totals[lane][turn] = desk.visit(&mut lanes[lane], first);
+        totals[lane][turn] = desk.visit(&mut lanes[lane], first, Lane::timed);
     }
     for &at in order {
         let lane = &mut lanes[at];
@@ -195,8 +197,11 @@ fn measure_round(lanes: &mut [Lane], desk: &mut Desk<'_, '_>, walk: Walk, order:
             lane.samples.stretch.push(stretch);
             for half in [Half::Send, Half::Receive] {
                 let total_ns = desk.take(lane, half, reading, one, two, stamped.as_ref());
-                if let Some(stamped) = &stamped {
-                    desk.share_out(&mut lane.samples, half, first, reading, total_ns);
+                let Some(stamped) = &stamped else {
+                    continue;
+                };
+                desk.share_out(&mut lane.samples, half, first, reading, total_ns);
+                if lane.halves().contains(&half) {
                     desk.keep_slowest(&mut lane.samples, half, walk, (reading, total_ns), stamped);
                 }
             }
@@ -220,22 +225,28 @@ struct Visit {
 }
 
 impl Visit {
-    fn of(&mut self, half: Half) -> &mut Vec<u64> {
+    fn of(&self, half: Half) -> &[u64] {
         match half {
-            Half::Send => &mut self.send,
-            Half::Receive => &mut self.receive,
+            Half::Send => &self.send,
+            Half::Receive => &self.receive,
+        }
+    }
+
+    fn push(&mut self, half: Half, ticks: u64) {
+        match half {
+            Half::Send => self.send.push(ticks),
+            Half::Receive => self.receive.push(ticks),
         }
     }
 
     /// Ticks of a reading; 0 of none.
     fn ticks(&self, half: Half, reading: usize) -> u64 {
-        let ticks = match half {
-            Half::Send => &self.send,
-            Half::Receive => &self.receive,
-        };
-        ticks.get(reading).copied().unwrap_or(0)
+        self.of(half).get(reading).copied().unwrap_or(0)
     }
 }
+
+/// Walks the frames of a reading; ticks of what it times.
+type Read = fn(&mut Lane, Half, &mut [Frame<'_>], usize) -> u64;
 
 /// What all lanes work on, in turns.
 struct Desk<'w, 'a> {
@@ -271,15 +282,18 @@ impl<'w, 'a> Desk<'w, 'a> {
 }
 
 impl Desk<'_, '_> {
-    /// All readings of a fill, in bursts and without a clock.
-    fn walk_all(&mut self, lane: &mut Lane, half: Half) {
-        let stretches = self.stretches(0);
+    /// All readings of a fill, in bursts and without a clock; what the CPU counts of each is added up.
+    fn count(&mut self, lane: &mut Lane, half: Half, first: usize, counters: &mut Counters) {
+        let stretches = self.stretches(first);
         let readings = self.frames.chunks_mut(self.shape.packets_per_reading);
         for (frames, stretch) in readings.zip(stretches) {
             lane.path.rewind(stretch);
-            for burst in frames.chunks_mut(self.shape.burst) {
-                lane.walk(half, burst);
-            }
+            let counted = counters.count(|| {
+                for burst in frames.chunks_mut(self.shape.burst) {
+                    lane.walk(half, burst);
+                }
+            });
+            lane.samples.add_counted(half, frames.len() as u64, counted);
         }
     }
 
@@ -336,7 +350,7 @@ impl Desk<'_, '_> {
         }
     }
 
-    fn visit(&mut self, lane: &mut Lane, first_stretch: usize) -> Visit {
+    fn visit(&mut self, lane: &mut Lane, first_stretch: usize, read: Read) -> Visit {
         self.prepare(lane, first_stretch);
         let Shape {
             burst,
@@ -349,7 +363,7 @@ impl Desk<'_, '_> {
             let readings = self.frames.chunks_mut(packets_per_reading);
             for (frames, stretch) in readings.zip(stretches) {
                 lane.path.rewind(stretch);
-                visit.of(*half).push(lane.timed(*half, frames, burst));
+                visit.push(*half, read(lane, *half, frames, burst));
             }
         }
         self.compare(lane, first_stretch);
@@ -377,7 +391,7 @@ impl Desk<'_, '_> {
                 self.spans.keep(*half as usize, reading, &self.stamps);
                 let ends = self.stamps.first().zip(self.stamps.last());
                 let total = ends.map_or(0, |(start, end)| end.saturating_sub(*start));
-                visit.of(*half).push(total);
+                visit.push(*half, total);
             }
         }
         visit.usage = Usage::now().since(&before);
@@ -447,9 +461,10 @@ impl Desk<'_, '_> {
         stamped: &Visit,
     ) {
         let packets = self.shape.packets_per_reading;
-        let stamps_ns = packets as f64 * self.clock.reading_ns;
+        // What stamps, and calls of one packet in place of a burst, add to every reading.
+        let stamping_ns = packets as f64 * samples.usual_stamping_ns(half);
         let took_ns = self.clock.ns(stamped.ticks(half, reading));
-        let beyond_ns = took_ns - stamps_ns - work_ns;
+        let beyond_ns = took_ns - stamping_ns - work_ns;
         let slowest = &mut samples.slowest[half as usize];
         for (at, ticks) in self
             .spans
@@ -463,7 +478,7 @@ impl Desk<'_, '_> {
                 place: reading * packets + at,
                 round: walk.round,
                 reading_beyond_ns: beyond_ns,
-                stalled: beyond_ns > stalls::least_ns(work_ns) && ns as f64 > beyond_ns / 2.0,
+                stalled: beyond_ns > stalls::least_ns(work_ns) && is_most(beyond_ns, ns as f64),
                 usage: stamped.usage,
             });
         }
@@ -518,6 +533,11 @@ impl Desk<'_, '_> {
     }
 }
 
+/// Whether a gap in a reading is one of this packet, and most of it.
+fn is_most(gap_ns: f64, packet_ns: f64) -> bool {
+    packet_ns > gap_ns / 2.0 && gap_ns >= packet_ns / 2.0
+}
+
 /// The faster of two visits, and whether they disagree too much to have been alone.
 fn faster(one_ns: f64, two_ns: f64) -> (f64, bool) {
     let (fast, slow) = (one_ns.min(two_ns), one_ns.max(two_ns));
@@ -534,6 +554,13 @@ mod tests {
         assert_eq!(faster(1000.0, 1100.0), (1000.0, false));
         assert_eq!(faster(40_000.0, 1000.0), (1000.0, true));
         assert_eq!(faster(200.0, 100.0), (100.0, false));
+    }
+
+    #[test]
+    fn a_gap_is_a_packets_where_it_is_at_least_half_of_it() {
+        assert!(is_most(17_000.0, 20_000.0));
+        assert!(!is_most(17_000.0, 60_000.0), "slow by itself");
+        assert!(!is_most(17_000.0, 5_000.0), "the gap is another packet's");
     }
 
     #[test]

@@ -106,7 +106,7 @@ pub struct GroupInMaking<'a> {
     lanes: Vec<LaneSum>,
     payers: PayerSum,
     packets: u64,
-    inner_bytes: u64,
+    inner_bytes: f64,
     sizes: BTreeMap<u32, u64>,
     shape: Option<Shape>,
     rounds: usize,
@@ -157,7 +157,7 @@ impl<'a> GroupInMaking<'a> {
             lanes,
             payers: PayerSum::new(rankings),
             packets: 0,
-            inner_bytes: 0,
+            inner_bytes: 0.0,
             sizes: BTreeMap::new(),
             shape: None,
             rounds: 0,
@@ -200,7 +200,7 @@ impl<'a> GroupInMaking<'a> {
         let outer_mtu = self.bench.setup.outer_mtu;
         self.payers.count(&timed, &self.lanes, outer_mtu);
         self.packets += timed.len() as u64;
-        self.inner_bytes += timed.inner_bytes();
+        self.inner_bytes += walked_bytes(&timed, shape);
         for packet in timed.iter() {
             *self.sizes.entry(packet.len() as u32).or_default() += 1;
         }
@@ -311,7 +311,9 @@ impl<'a> GroupInMaking<'a> {
         let plan = Plan {
             shape,
             rounds,
-            first_stretch: 0,
+            // Where the rounds are no whole walks, every instance has other packets, so that the
+            // interval over instances knows of it.
+            first_stretch: instance as usize * rounds * shape.readings_per_fill,
             stop: self.bench.stop,
         };
         let (start, kernel) = (Instant::now(), Disturbance::now());
@@ -323,7 +325,7 @@ impl<'a> GroupInMaking<'a> {
             return;
         }
         if let Some(counters) = &mut self.counters {
-            replay::count(&mut opened, timed, shape, self.bench.clock, counters);
+            replay::count(&mut opened, timed, &plan, self.bench.clock, counters);
         }
         let mut samples: BTreeMap<usize, Samples> = BTreeMap::new();
         for (lane, at) in opened.into_iter().zip(of) {
@@ -427,7 +429,7 @@ impl<'a> GroupInMaking<'a> {
             temperature: self.subject.temperature,
             flows: self.subject.flows,
             packets: self.packets,
-            mean_inner_bytes: self.inner_bytes as f64 / self.packets.max(1) as f64,
+            mean_inner_bytes: self.inner_bytes / self.packets.max(1) as f64,
             sizes: self.sizes,
             burst: shape.burst as u32,
             packets_per_reading: shape.packets_per_reading as u32,
@@ -452,4 +454,14 @@ impl<'a> GroupInMaking<'a> {
         let parts: Vec<f64> = self.anchors.kept().iter().map(part).collect();
         median(&parts).unwrap_or(0.0)
     }
+}
+
+/// Bytes of all packets of a workload, each counted as often as a walk over it has it: the last
+/// reading of a walk runs on into the beginning, or begins earlier.
+fn walked_bytes(timed: &Workload<'_>, shape: Shape) -> f64 {
+    let positions = timed.readings(shape).into_iter().flatten();
+    let (packets, bytes) = positions.fold((0_u64, 0_u64), |(packets, bytes), at| {
+        (packets + 1, bytes + timed.packet(at).len() as u64)
+    });
+    bytes as f64 * timed.len() as f64 / packets.max(1) as f64
 }

@@ -132,16 +132,21 @@ pub struct Work {
 }
 
 impl Work {
-    /// Generated packets: as many rounds as the time allows.
+    /// Generated packets: as many rounds as the time allows. Of a mix whole walks, since part of
+    /// one has another mean size.
     pub fn generated(of: Generated, shape: Shape) -> Self {
-        let units = |readings: usize| (readings / shape.readings_per_fill).max(1);
+        let walk = Self::walk(of.packets(), of.mix.mean_bytes(), shape);
+        let unit_rounds = match of.mix.parts().count() {
+            1 => 1,
+            _ => walk.unit_rounds,
+        };
+        let unit = shape.readings_per_fill * unit_rounds;
+        let units = |readings: usize| (readings / unit).max(1);
         Self {
-            packets: of.packets(),
-            mean_bytes: of.mix.mean_bytes(),
-            shape,
-            unit_rounds: 1,
+            unit_rounds,
             units_min: units(READINGS.0),
             units_max: units(READINGS.1),
+            ..walk
         }
     }
 
@@ -275,6 +280,10 @@ mod tests {
         for work in [
             Work::generated(Generated::plain(Mix::Size(64)), hot),
             Work::generated(Generated::plain(Mix::Size(64)), warm),
+            Work::generated(
+                Generated::plain(Mix::SimpleImix),
+                planner.shapes(1500, 350.0)[0],
+            ),
             Work::walk(5000, 64.0, warm),
         ] {
             let least = planner.least_seconds(&work);
@@ -286,6 +295,10 @@ mod tests {
             let (short, _) = planner.fit(&work, least * 0.75, 1.0);
             assert!((5..10).contains(&short.instances), "{short:?}");
             let (none, predicted) = planner.fit(&work, 0.0, 1.0);
+            // A mix is never timed in part.
+            let walk = work.shape.readings_per_walk(work.packets);
+            let is_mix = work.mean_bytes > 64.0;
+            assert!(none.rounds >= walk || !is_mix, "{none:?}");
             assert_eq!(
                 (none.instances, none.rounds),
                 (5, work.units_min * work.unit_rounds)

@@ -60,7 +60,8 @@ impl TailSum {
                 Kept {
                     slow: *slow,
                     instance,
-                    packet: before + slow.packet as u64,
+                    // The last reading of a walk runs on into the beginning.
+                    packet: before + (slow.packet % timed.len().max(1)) as u64,
                     inner_bytes: packet.len() as u32,
                     flow: FlowId::of(packet),
                 }
@@ -70,7 +71,7 @@ impl TailSum {
 
     /// The tails that so many packets suffice for.
     pub fn tails(&self, latency: &Latency, context: &Context<'_>) -> Vec<Tail> {
-        if !context.kept {
+        if !context.kept || latency.packets() == 0 {
             return Vec::new();
         }
         let mut kept: Vec<(u64, Kept)> = self.0.iter().map(|(ns, kept)| (ns, *kept)).collect();

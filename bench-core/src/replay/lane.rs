@@ -35,6 +35,9 @@ pub struct Samples {
     pub send_stamping_ns: Vec<f64>,
     /// Stamped minus unstamped time a packet in receive, ns.
     pub receive_stamping_ns: Vec<f64>,
+    /// What a reading of the clock took beside the work, ns, send and receive; the mean of the two
+    /// at either end.
+    pub reading_ns: [Vec<f64>; 2],
     /// Single packets in send.
     pub send_latency: Latency,
     /// Single packets in receive.
@@ -52,6 +55,32 @@ pub struct Samples {
     pub counted: [Option<(u64, Counts)>; 2],
     /// By the workload's labels, and by label.
     pub shares: Vec<Vec<Share>>,
+}
+
+impl Samples {
+    /// Median of what stamping added to a packet lately, ns; 0 before the first stamp.
+    pub(super) fn usual_stamping_ns(&self, half: Half) -> f64 {
+        const LATELY: usize = 64;
+        let all = match half {
+            Half::Send => &self.send_stamping_ns,
+            Half::Receive => &self.receive_stamping_ns,
+        };
+        let mut lately = all[all.len().saturating_sub(LATELY)..].to_vec();
+        lately.sort_by(f64::total_cmp);
+        lately.get(lately.len() / 2).copied().unwrap_or(0.0)
+    }
+
+    /// Adds what the CPU counted of so many packets, if it did.
+    pub(super) fn add_counted(&mut self, half: Half, packets: u64, counted: Option<Counts>) {
+        let Some(counted) = counted else {
+            return;
+        };
+        let sum = &mut self.counted[half as usize];
+        *sum = Some(match sum {
+            Some((before, counts)) => (*before + packets, counts.plus(&counted)),
+            None => (packets, counted),
+        });
+    }
 }
 
 /// The form in which a packet arrives at a gateway alone.
@@ -143,6 +172,20 @@ impl Lane {
             self.walk(half, frames);
         }
         clock::fenced() - start
+    }
+
+    /// The same between two readings at either end: ticks that the two more readings take there,
+    /// beside this case's work and not in a loop of readings.
+    #[inline(never)]
+    pub(super) fn doubled(&mut self, half: Half, frames: &mut [Frame<'_>], burst: usize) -> u64 {
+        let first = clock::fenced();
+        let start = clock::fenced();
+        for frames in frames.chunks_mut(burst) {
+            self.walk(half, frames);
+        }
+        let end = clock::fenced();
+        let last = clock::fenced();
+        (start - first) + (last - end)
     }
 
     /// One reading a packet, each the end of one and the start of the next.
