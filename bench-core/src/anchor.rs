@@ -38,11 +38,26 @@ impl Anchor {
     }
 }
 
+/// Frequency, as a part of the median one, below which the chain of a look was interrupted.
+const INTERRUPTED_BELOW: f64 = 0.8;
+
 /// Additions a cycle of a core that is alone: the widest of many looks, but for the few whose
-/// chain was interrupted, which makes a core seem wider than it is. `None` without a look.
+/// chain was interrupted, which makes a core seem slower and so wider than it is. `None` without
+/// a look.
 pub fn widest(looks: &[Anchor]) -> Option<f64> {
-    let mut widths: Vec<f64> = looks.iter().map(|look| look.width).collect();
-    widths.sort_by(f64::total_cmp);
+    let sorted = |part: fn(&Anchor) -> f64, of: &[Anchor]| {
+        let mut parts: Vec<f64> = of.iter().map(part).collect();
+        parts.sort_by(f64::total_cmp);
+        parts
+    };
+    let speeds = sorted(|look| look.ghz, looks);
+    let least_ghz = INTERRUPTED_BELOW * speeds.get(speeds.len() / 2)?;
+    let whole: Vec<Anchor> = looks
+        .iter()
+        .copied()
+        .filter(|look| look.ghz >= least_ghz)
+        .collect();
+    let widths = sorted(|look| look.width, &whole);
     widths
         .get((widths.len() * 99 / 100).min(widths.len().checked_sub(1)?))
         .copied()
@@ -142,6 +157,12 @@ mod tests {
         looks.extend([of(3.8); 49]);
         looks.push(of(120.0));
         assert_eq!(widest(&looks), Some(3.8));
+        // Of a few looks, one whose chain was interrupted.
+        let interrupted = Anchor {
+            ghz: 1.5,
+            width: 7.6,
+        };
+        assert_eq!(widest(&[of(3.8), of(3.7), interrupted]), Some(3.8));
         assert_eq!(widest(&looks[..1]), Some(2.2));
         assert_eq!(widest(&[]), None);
     }
