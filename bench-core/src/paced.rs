@@ -379,8 +379,13 @@ mod tests {
             time += gap;
             time
         };
+        // Room for all of them: a stall of the machine is no drop here.
+        let rules = Rules {
+            ring: 1024,
+            ..RULES
+        };
         let (turns, due, _, dropped) =
-            trial(Gateway::Near, RULES, 1000, &mut Arrivals::At(&mut at_times));
+            trial(Gateway::Near, rules, 1000, &mut Arrivals::At(&mut at_times));
         assert_eq!((due.len(), dropped), (1000, 0));
         let mut due = due.iter();
         for turn in &turns {

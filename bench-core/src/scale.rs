@@ -8,6 +8,7 @@
 //! themselves take is measured behind every reading, with nothing between, and subtracted.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
@@ -184,7 +185,7 @@ impl Crew<'_> {
             for (at, thread) in threads {
                 match thread.join() {
                     Ok(done) => worked[at] = done?,
-                    Err(panic) => std::panic::resume_unwind(panic),
+                    Err(panic) => resume_unwind(panic),
                 }
             }
             Ok::<(), Fault>(())
@@ -203,18 +204,19 @@ impl Crew<'_> {
     ) -> Result<Worked, Fault> {
         let overhead = esp_shared::shared().overhead;
         let (workload, shape) = (&self.workloads[at], self.shape);
-        let prepared = self.open(at, shared);
         let mut arena = Arena::new(
             shape.packets_per_reading,
             overhead.headroom(),
             workload.longest(),
             overhead.tailroom(),
         );
-        let prepared = prepared.and_then(|path| {
+        let frames = arena.frames();
+        // The others wait for this worker, whatever becomes of it.
+        let prepared = catch_unwind(AssertUnwindSafe(|| {
             let mut bench = Bench {
                 worker: at,
-                path,
-                frames: arena.frames(),
+                path: self.open(at, shared)?,
+                frames,
                 workload,
                 burst: shape.burst,
                 may_be_late: others && shared.is_some(),
@@ -225,13 +227,13 @@ impl Crew<'_> {
             for _ in 0..shape.readings_per_walk(workload.len()) {
                 bench.reading(self.clock)?;
             }
-            Ok(bench)
-        });
+            Ok::<_, Fault>(bench)
+        }));
         begin
             .given_up
-            .fetch_or(prepared.is_err(), Ordering::Relaxed);
+            .fetch_or(!matches!(prepared, Ok(Ok(_))), Ordering::Relaxed);
         begin.barrier.wait();
-        let mut bench = prepared?;
+        let mut bench = prepared.unwrap_or_else(|panic| resume_unwind(panic))?;
         if begin.given_up.load(Ordering::Relaxed) {
             return Ok(Worked::default());
         }
