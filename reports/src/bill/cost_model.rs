@@ -144,10 +144,16 @@ fn of_case(
     }
     let steps: Vec<f64> = points.iter().map(|point| point.step_ns).collect();
     let weights: Vec<f64> = points.iter().map(|point| 1.0 / point.sum_ns).collect();
-    let candidates = FIRST_BLOCKS.into_iter().filter_map(|first_blocks| {
+    // A change of slope behind the longest text is none.
+    let blocks = |point: &Point| text.map_or(u32::MAX, |text| text.bytes(point.size) / BLOCK);
+    let most = points.iter().map(blocks).max()?;
+    let sooner = FIRST_BLOCKS.into_iter().filter(|blocks| *blocks < most);
+    let candidates = sooner.filter_map(|first_blocks| {
         let shape = Shape { text, first_blocks };
         let rows: Vec<Vec<f64>> = points.iter().map(|point| shape.row(point.size)).collect();
-        Some((shape, fit(&rows, &steps, &weights)?))
+        // Where the slope changes is found, too: a degree of freedom less.
+        let found = usize::from(text.is_some());
+        Some((shape, fit(&rows, &steps, &weights, found)?))
     });
     let (shape, fit) = candidates.min_by(|a, b| a.1.deviation.total_cmp(&b.1.deviation))?;
     let errors = fit.residuals.iter().zip(&weights);

@@ -19,7 +19,7 @@ pub struct Fit {
     pub residuals: Vec<f64>,
     /// Standard deviation of the weighted residuals.
     pub deviation: f64,
-    /// Observations minus columns that say something.
+    /// Observations minus columns that say something, and minus what was found beside them.
     pub freedom: usize,
     /// Inverse of the weighted normal matrix.
     unscaled: DMatrix<f64>,
@@ -28,8 +28,8 @@ pub struct Fit {
 }
 
 /// Fits `values` by the columns of `rows`, each weighted: a weight of 1 / value fits relative
-/// errors. `None` where no observation is left over for the spread, or something is no number.
-pub fn fit(rows: &[Vec<f64>], values: &[f64], weights: &[f64]) -> Option<Fit> {
+/// errors. `found` more figures were chosen by how well they fit. `None` where no observation is left over for the spread, or something is no number.
+pub fn fit(rows: &[Vec<f64>], values: &[f64], weights: &[f64], found: usize) -> Option<Fit> {
     let columns = rows.first()?.len();
     let sound = rows.iter().all(|row| row.len() == columns)
         && rows
@@ -47,7 +47,7 @@ pub fn fit(rows: &[Vec<f64>], values: &[f64], weights: &[f64]) -> Option<Fit> {
     let tolerance = RANK_TOLERANCE * svd.singular_values.max();
     let freedom = rows
         .len()
-        .checked_sub(svd.rank(tolerance))
+        .checked_sub(svd.rank(tolerance) + found)
         .filter(|f| *f > 0)?;
     let solved = svd.solve(&observed, tolerance).ok()?;
     let left = &observed - &design * &solved;
@@ -101,7 +101,7 @@ mod tests {
             8.04, 6.95, 7.58, 8.81, 8.33, 9.96, 7.24, 4.26, 10.84, 4.82, 5.68,
         ];
         let rows: Vec<Vec<f64>> = x.iter().map(|x| vec![1.0, *x]).collect();
-        let fit = fit(&rows, &y, &[1.0; 11]).unwrap();
+        let fit = fit(&rows, &y, &[1.0; 11], 0).unwrap();
         assert!((fit.coefficients[0] - 3.0001).abs() < 1e-4);
         assert!((fit.coefficients[1] - 0.5001).abs() < 1e-4);
         assert_eq!(fit.freedom, 9);
@@ -123,20 +123,23 @@ mod tests {
             vec![1.0, 3.0],
             vec![1.0, 4.0],
         ];
-        let line = fit(&rows, &[2.0, 4.0, 6.0, 100.0], &[1.0, 1.0, 1.0, 1e-9]).unwrap();
+        let line = fit(&rows, &[2.0, 4.0, 6.0, 100.0], &[1.0, 1.0, 1.0, 1e-9], 0).unwrap();
         assert!((line.coefficients[1] - 2.0).abs() < 1e-6);
         let twice: Vec<Vec<f64>> = (1..=5)
             .map(|x| vec![1.0, f64::from(x), f64::from(x)])
             .collect();
-        let same = fit(&twice, &[1.0, 2.0, 3.0, 4.0, 5.0], &[1.0; 5]).unwrap();
+        let same = fit(&twice, &[1.0, 2.0, 3.0, 4.0, 5.0], &[1.0; 5], 0).unwrap();
         assert_eq!(same.freedom, 3);
         assert!((same.at(&[1.0, 10.0, 10.0]) - 10.0).abs() < 1e-9);
     }
 
     #[test]
     fn nothing_left_over_is_no_fit() {
-        assert!(fit(&[vec![1.0, 1.0], vec![1.0, 2.0]], &[1.0, 2.0], &[1.0; 2]).is_none());
-        assert!(fit(&[], &[], &[]).is_none());
-        assert!(fit(&[vec![1.0], vec![f64::NAN]], &[1.0, 2.0], &[1.0; 2]).is_none());
+        assert!(fit(&[vec![1.0, 1.0], vec![1.0, 2.0]], &[1.0, 2.0], &[1.0; 2], 0).is_none());
+        let column = [vec![1.0], vec![1.0]];
+        assert!(fit(&column, &[1.0, 2.0], &[1.0; 2], 0).is_some_and(|fit| fit.freedom == 1));
+        assert!(fit(&column, &[1.0, 2.0], &[1.0; 2], 1).is_none());
+        assert!(fit(&[], &[], &[], 0).is_none());
+        assert!(fit(&[vec![1.0], vec![f64::NAN]], &[1.0, 2.0], &[1.0; 2], 0).is_none());
     }
 }
