@@ -14,7 +14,7 @@ use tunneltax_reports::record::{
     CpuCounts, Figures, NullGate, Paired, Quantile, Row, Stamped, Work,
 };
 use tunneltax_reports::stats::quantile::quantile;
-use tunneltax_reports::stats::{Estimate, median, smallest_difference, stretch_mean};
+use tunneltax_reports::stats::{Estimate, median, midmean, smallest_difference, stretch_mean};
 
 use crate::payer_sum::charged_ns;
 use crate::tail::{Context, TailSum};
@@ -60,6 +60,8 @@ pub struct Values {
     halves: [f64; 2],
     sum: f64,
     stamping: [f64; 2],
+    /// What a reading of the clock took beside the work; none of what is not walked.
+    reading: [Option<f64>; 2],
     against: Vec<[f64; 3]>,
 }
 
@@ -117,6 +119,7 @@ pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
             stamping(&mine.send_stamping_ns),
             stamping(&mine.receive_stamping_ns),
         ],
+        reading: [0, 1].map(|half| midmean(&mine.reading_ns[half])),
         against,
     })
 }
@@ -224,6 +227,7 @@ impl LaneSum {
             receive_ns: self.estimate(|v| v.halves[1])?,
             sum_ns: self.estimate(|v| v.sum)?,
             clock_share_percent: self.clock_share.map(|share| share * 100.0),
+            reading_ns: [0, 1].map(|half| self.reading_ns(half)),
             disturbed_percent: self
                 .disturbed
                 .map(|disturbed| 100.0 * disturbed as f64 / self.readings.max(1) as f64),
@@ -233,6 +237,11 @@ impl LaneSum {
             counted: self.cpu_counts(),
             work: self.work(),
         })
+    }
+
+    fn reading_ns(&self, half: usize) -> Option<Estimate> {
+        let of_instances = self.instances.iter().map(|i| i.values.reading[half]);
+        Estimate::from_instances(of_instances.collect::<Option<Vec<f64>>>()?)
     }
 
     fn cpu_counts(&self) -> Option<[CpuCounts; 2]> {
@@ -366,6 +375,10 @@ impl InstanceSum {
             for half in 0..2 {
                 towards(&mut self.values.halves[half], new.halves[half]);
                 towards(&mut self.values.stamping[half], new.stamping[half]);
+                if let Some((old, new)) = self.values.reading[half].as_mut().zip(new.reading[half])
+                {
+                    towards(old, new);
+                }
             }
             for (old, new) in self.values.against.iter_mut().zip(new.against) {
                 for part in 0..3 {

@@ -383,6 +383,10 @@ pub struct Figures {
     pub sum_ns: Estimate,
     /// The clock's part of a burst total, percent, send and receive; it has been subtracted.
     pub clock_share_percent: [f64; 2],
+    /// What a fenced reading of the clock took beside this case's work, send and receive; `null` of
+    /// what is not walked. Records of before do not say.
+    #[serde(default, skip_serializing_if = "both_none")]
+    pub reading_ns: [Option<Estimate>; 2],
     /// Readings whose two visits differ by more than half, percent, send and receive: something
     /// else ran.
     pub disturbed_percent: [f64; 2],
@@ -397,6 +401,10 @@ pub struct Figures {
     pub counted: Option<[CpuCounts; 2]>,
     /// One walk over the workload, exact.
     pub work: Work,
+}
+
+fn both_none(halves: &[Option<Estimate>; 2]) -> bool {
+    halves.iter().all(Option::is_none)
 }
 
 /// The difference to another case, in the same rounds on the same packets.

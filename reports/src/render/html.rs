@@ -240,7 +240,7 @@ fn section(bill: &Bill<'_>, id: &str, title: &str, kinds: &[WorkloadKind], origi
                 }
             }
             @for name in names {
-                (in_full(bill.groups.iter().filter(|group| group.name == name && kinds.contains(&group.group.kind))))
+                (in_full(bill, bill.groups.iter().filter(|group| group.name == name && kinds.contains(&group.group.kind))))
             }
         }
     }
@@ -347,7 +347,8 @@ fn matrices(bill: &Bill<'_>, title: &str, groups: &[&GroupBill<'_>]) -> Markup {
 }
 
 /// One workload at its temperatures, behind its name.
-fn in_full<'b, 'r: 'b>(groups: impl Iterator<Item = &'b GroupBill<'r>>) -> Markup {
+fn in_full<'b, 'r: 'b>(bill: &Bill<'_>, groups: impl Iterator<Item = &'b GroupBill<'r>>) -> Markup {
+    let clock = &bill.record.provenance.clock;
     let groups: Vec<&GroupBill<'_>> = groups.collect();
     let title = groups
         .first()
@@ -358,7 +359,12 @@ fn in_full<'b, 'r: 'b>(groups: impl Iterator<Item = &'b GroupBill<'r>>) -> Marku
         details {
             summary { (title) " in full" span { (at.join(" and ")) } }
             @for group in groups {
-                @for table in [Some(bill::full(group)), bill::percentiles(group), bill::counted(group)].into_iter().flatten() {
+                @for table in [
+                    Some(bill::full(group)),
+                    bill::percentiles(group),
+                    bill::instruments(group, clock),
+                    bill::counted(group),
+                ].into_iter().flatten() {
                     h3 { (table.title) }
                     (draw_table(&table, &table.title))
                 }

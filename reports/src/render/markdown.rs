@@ -169,7 +169,9 @@ fn details(out: &mut String, bill: &Bill<'_>) {
             let _ = write!(out, "\n{}\n", escape(&table.note));
             out.push_str(&pipes(&table));
         }
-        if let Some(table) = bill::counted(group) {
+        let clock = &bill.record.provenance.clock;
+        let more = [bill::instruments(group, clock), bill::counted(group)];
+        for table in more.into_iter().flatten() {
             titled(out, 4, &table);
         }
     }

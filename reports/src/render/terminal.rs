@@ -127,6 +127,12 @@ fn flagship(out: &mut Page, bill: &Bill<'_>, group: &GroupBill<'_>, full: bool) 
         }
         out.table(&table);
     }
+    if let Some(mut table) = bill::instruments(group, &bill.record.provenance.clock) {
+        table
+            .rows
+            .retain(|row| full || keep.contains(&row.label.as_str()));
+        out.table(&table);
+    }
 }
 
 /// What a packet costs by the number of something.

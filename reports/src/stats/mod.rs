@@ -13,5 +13,5 @@ mod two_samples;
 pub use blocks::Blocks;
 pub use estimate::{CONFIDENCE, Estimate, p_of_zero, smallest_difference, smallest_told};
 pub use holm::holm;
-pub use samples::{median, stretch_mean};
+pub use samples::{median, midmean, stretch_mean};
 pub use two_samples::Shift;
