@@ -92,12 +92,17 @@ fn tail(
     context: &Context<'_>,
 ) -> Option<Tail> {
     let histogram = latency.histogram();
-    let from_ns = histogram.lowest_equivalent(histogram.value_at_quantile(quantile));
-    let beyond = kept.iter().take_while(|(ns, _)| *ns >= from_ns).count();
-    let packets = latency.packets();
-    if beyond == 0 || (beyond == KEPT && (beyond as u64) < packets) {
-        return None;
-    }
+    let at = histogram.value_at_quantile(quantile);
+    // A step of the clock may hold more packets than are kept: then those that are slower yet.
+    let from = [
+        histogram.lowest_equivalent(at),
+        histogram.next_non_equivalent(at),
+    ];
+    let (from_ns, beyond) = from.into_iter().find_map(|from_ns| {
+        let beyond = kept.iter().take_while(|(ns, _)| *ns >= from_ns).count();
+        let all = beyond < KEPT || beyond as u64 == latency.packets();
+        (beyond > 0 && all).then_some((from_ns, beyond))
+    })?;
     let kept = kept.get(..beyond)?;
     let mut instances: BTreeMap<u64, BTreeSet<u32>> = BTreeMap::new();
     for (_, of) in kept {

@@ -58,7 +58,8 @@ pub struct Samples {
 }
 
 impl Samples {
-    /// Median of what stamping added to a packet lately, ns; 0 before the first stamp.
+    /// What stamping added to a packet lately where nothing else happened: the lower quartile, ns; 0
+    /// before the first stamp.
     pub(super) fn usual_stamping_ns(&self, half: Half) -> f64 {
         const LATELY: usize = 64;
         let all = match half {
@@ -67,7 +68,7 @@ impl Samples {
         };
         let mut lately = all[all.len().saturating_sub(LATELY)..].to_vec();
         lately.sort_by(f64::total_cmp);
-        lately.get(lately.len() / 2).copied().unwrap_or(0.0)
+        lately.get(lately.len() / 4).copied().unwrap_or(0.0)
     }
 
     /// Adds what the CPU counted of so many packets, if it did.
