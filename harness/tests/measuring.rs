@@ -379,10 +379,10 @@ fn failed(cases: [&'static Case; 2], chunk: &Chunk, expected: &str) {
 /// counted stands beside it.
 #[test]
 fn a_gap_is_found_and_its_packet_named() {
-    // More calls than a reading has, and a prime: no two naps fall into one, nor into both visits.
+    // More calls than some rounds have, and a prime: most readings have none, and none has two.
     let napping = changed("forward", |_, setup| {
         let nap = Change::Nap {
-            every: 67,
+            every: 211,
             calls: 0,
         };
         open_changed("forward", setup, nap)
@@ -390,7 +390,7 @@ fn a_gap_is_found_and_its_packet_named() {
     let (chunk, clock) = (packets(256), Clock::measure());
     let mut rng = ChaCha8Rng::seed_from_u64(5);
     let cases = [case("forward"), napping];
-    let ([_, samples], beside) = measure_beside(cases, &chunk, 30, &clock, &mut rng);
+    let ([_, samples], beside) = measure_beside(cases, &chunk, 60, &clock, &mut rng);
     let samples = samples.expect("a result");
     let nap_ns = NAP.as_nanos() as u64;
     let naps = samples.slowest[0].iter().filter(|(ns, _)| *ns >= nap_ns);
