@@ -23,6 +23,7 @@ mod remarks;
 mod scenario;
 mod tables;
 mod tails;
+mod temperatures;
 mod waterfall;
 mod words;
 
@@ -44,6 +45,7 @@ pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
 pub use tails::{Asked, CAUSES_SAID, TailOf, tail_tables, tails};
+pub use temperatures::temperatures;
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
     NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, list,

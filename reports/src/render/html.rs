@@ -56,6 +56,7 @@ pub fn html(record: &Record) -> Result<String, RecordError> {
                     (reading(&bill))
                     @for (id, title, kinds) in SECTIONS { (section(&bill, id, title, kinds, &origin)) }
                     (waterfalls(&bill, &origin))
+                    (temperatures(&bill))
                     (cost_models(&bill, &origin))
                     (payers(&bill, &origin))
                     (beside(&bill))
@@ -272,6 +273,21 @@ fn waterfalls(bill: &Bill<'_>, origin: &str) -> Markup {
 }
 
 /// What a packet of any length costs, and how far that is from what was measured.
+fn temperatures(bill: &Bill<'_>) -> Markup {
+    let table = bill::temperatures(bill);
+    markup! {
+        @if let Some(table) = &table {
+            section #temperature {
+                h2 { (table.title) }
+                details {
+                    summary { "By workload and case" }
+                    (draw_table(table, &table.title))
+                }
+            }
+        }
+    }
+}
+
 fn cost_models(bill: &Bill<'_>, origin: &str) -> Markup {
     let models = bill::cost_models(bill);
     markup! {

@@ -44,6 +44,9 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
     bullets(&mut out, "About this run", &said);
     overview(&mut out, &bill);
     curves(&mut out, &bill);
+    if let Some(table) = bill::temperatures(&bill) {
+        titled(&mut out, 2, &table);
+    }
     cost_models(&mut out, &bill);
     waterfalls(&mut out, &bill);
     payers(&mut out, &bill);

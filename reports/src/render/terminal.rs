@@ -6,7 +6,7 @@ use super::paint::{Paint, wrap};
 use crate::bill::{
     self, Bill, Cell, GroupBill, Matrix, Room, RowKind, Span, TEMPERATURES, Table, legend,
 };
-use crate::record::{Record, RecordError, WorkloadKind};
+use crate::record::{Record, RecordError, Temperature, WorkloadKind};
 
 /// How a terminal is.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,7 @@ pub fn terminal(record: &Record, style: &TerminalStyle) -> Result<String, Record
         flagship(&mut out, &bill, group, style.full);
     }
     curves(&mut out, &bill);
+    temperatures(&mut out, &bill, style.full);
     cost_models(&mut out, &bill, style.full);
     waterfalls(&mut out, &bill, style.full);
     payers(&mut out, &bill, style.full);
@@ -147,6 +148,16 @@ fn curves(out: &mut Page, bill: &Bill<'_>) {
 }
 
 /// What a packet of any length costs: the coefficients, and how many predictions hold.
+/// Where temperature was asked for: in full, and where there is a cold one.
+fn temperatures(out: &mut Page, bill: &Bill<'_>, full: bool) {
+    let is_cold = |group: &GroupBill<'_>| group.group.temperature == Temperature::Cold;
+    if full || bill.groups.iter().any(is_cold) {
+        if let Some(table) = bill::temperatures(bill) {
+            out.table(&table);
+        }
+    }
+}
+
 fn cost_models(out: &mut Page, bill: &Bill<'_>, full: bool) {
     let models = bill::cost_models(bill);
     for (at, model) in models.iter().enumerate() {
