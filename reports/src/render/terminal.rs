@@ -151,10 +151,9 @@ fn curves(out: &mut Page, bill: &Bill<'_>) {
 /// Where temperature was asked for: in full, and where there is a cold one.
 fn temperatures(out: &mut Page, bill: &Bill<'_>, full: bool) {
     let is_cold = |group: &GroupBill<'_>| group.group.temperature == Temperature::Cold;
-    if full || bill.groups.iter().any(is_cold) {
-        if let Some(table) = bill::temperatures(bill) {
-            out.table(&table);
-        }
+    let asked = full || bill.groups.iter().any(is_cold);
+    if let Some(table) = bill::temperatures(bill).filter(|_| asked) {
+        out.table(&table);
     }
 }
 
