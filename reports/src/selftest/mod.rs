@@ -11,7 +11,7 @@ mod tables;
 pub use axis::{Axis, Figure, Level, Look};
 pub use axis_tables::{axis_sentences, axis_tables, warnings};
 pub use judge::{Judged, Row, Verdict, judge};
-pub use sensitivity::{Difference, JudgedAxis, Says, judge as judge_axes};
+pub use sensitivity::{Difference, JudgedAxis, Says, floor_percent, judge as judge_axes};
 pub use tables::{sentence, tables};
 
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ use crate::stats::{Estimate, p_of_zero};
 
 /// The schema this code writes. What has the one before, `/1`, is read as well: it had no looks.
 pub const SCHEMA: &str = "tunneltax-selftest/2";
+
+/// The one before.
+pub const SCHEMA_BEFORE: &str = "tunneltax-selftest/1";
 
 /// Part of the comparisons with nothing to tell in which something may be told: by design of the
 /// test, two-sided.
