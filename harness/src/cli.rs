@@ -38,7 +38,8 @@ Exit codes:
   0  nothing contradicts what the tool says of itself
   1  failed: the record contradicts it, or nothing could be measured
   2  usage
-  5  this host is too noisy now for the slow-downs that are injected; it says what can be told
+  5  nothing is contradicted, but this host is too noisy now for the slow-downs that are injected (it says
+     what can be told), a comparison took over 10 s, or there were fewer than 3
 Files in the folder of --out: selftest.json, and selftest.md for people. What --full finds to matter
 is said, and is no failure";
 /// What `compare --help` and `rerun --help` say of codes and files.

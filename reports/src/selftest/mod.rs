@@ -10,7 +10,7 @@ mod tables;
 
 pub use axis::{Axis, Figure, Level, Look};
 pub use axis_tables::{axis_sentences, axis_tables, warnings};
-pub use judge::{Judged, Row, Verdict, judge};
+pub use judge::{Judged, Row, Verdict, judge, told_here};
 pub use sensitivity::{Difference, JudgedAxis, Says, floor_percent, judge as judge_axes};
 pub use tables::{sentence, tables};
 
@@ -34,6 +34,9 @@ pub const POWER_BY_DESIGN: f64 = 0.99;
 pub const ALARMS_MAX: f64 = 0.01;
 /// Part of slow-downs told that the record must contradict for the selftest to fail.
 pub const POWER_MIN: f64 = 0.95;
+
+/// What a comparison may take, seconds.
+pub const COMPARISON_SECONDS_MAX: f64 = 10.0;
 
 /// One selftest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
