@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use hdrhistogram::Histogram;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +20,7 @@ use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::stalls::{self, Stalls};
 use tunneltax_core::usage::Usage;
 use tunneltax_core::workload::{Shape, Workload};
+use tunneltax_reports::histogram;
 use tunneltax_reports::record::{self, Group, Pass, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
@@ -379,6 +381,7 @@ impl<'a> GroupInMaking<'a> {
             sum_s: self.stalls.sum_ns / 1e9,
             median_ns: median(&lengths),
             longest_ns: lengths.iter().copied().reduce(f64::max),
+            histogram_ns: in_histogram(&lengths),
             least_ns: stalls::STALL_NS,
             least_part: stalls::STALL_PART,
         }
@@ -452,4 +455,16 @@ impl<'a> GroupInMaking<'a> {
         let parts: Vec<f64> = self.anchors.kept().iter().map(part).collect();
         median(&parts).unwrap_or(0.0)
     }
+}
+
+/// Significant digits of lengths of stalls.
+const STALL_DIGITS: u8 = 3;
+
+/// Lengths of stalls, ns, as a record stores them; nothing where the library makes no histogram.
+fn in_histogram(lengths_ns: &[f64]) -> Option<String> {
+    let mut all = Histogram::<u64>::new(STALL_DIGITS).ok()?;
+    for ns in lengths_ns {
+        all.record(*ns as u64).ok()?;
+    }
+    Some(histogram::encode(&all))
 }
