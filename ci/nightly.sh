@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The night: measures, keeps record and binary, compares with the nights before, and measures a
-# suspect again in turns with the last good night's binary before it says so. Ten minutes at most.
+# suspect again in turns with the last good night's binary before it says so. Ten minutes at most
+# when the binary is built: what there is no time for is left out, and the page says what.
 #
-#   ci/nightly.sh              measures; 0 good, 4 a confirmed regression, 1 failed
-#   ci/nightly.sh self-test    proves the alarm: a good night, a slower one, a good one
+#   ci/nightly.sh              measures; 0 good, 4 a confirmed regression, 1 failed (also a row)
+#   ci/nightly.sh self-test    proves the alarm: good nights, a slower one, one with a row that fails
 #
-# NIGHTS (default target/ci/nights) is the history, a folder a host and a date. TUNNELTAX names a
-# ready binary; without it the release build is used.
+# NIGHTS (default target/ci/nights) is the history, a folder a host and a date. A selftest.json in
+# the folder of the host, of `tunneltax selftest --full --links DIR`, is the floor under what builds
+# are said to differ by. TUNNELTAX names a ready binary; without it the release build is used.
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 

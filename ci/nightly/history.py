@@ -1,4 +1,6 @@
-"""The nights of a host: HISTORY/HOST/DATE, with the records, the binary and night.json."""
+"""The nights of a host: HISTORY/HOST/DATE, with the records, the binary and night.json.
+
+HISTORY/HOST/selftest.json, of `selftest --full --links DIR`, is the floor of its comparisons."""
 
 import json
 import re
@@ -48,6 +50,12 @@ class Night:
     def record(self):
         """Its first record."""
         return json.loads((self.runs[0] / "record.json").read_text())
+
+
+def floor(host_folder):
+    """The selftest that measured what two builds differ by on this host, where somebody put it there."""
+    path = host_folder / "selftest.json"
+    return path if path.exists() else None
 
 
 def nights(host_folder):

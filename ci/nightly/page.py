@@ -14,14 +14,17 @@ def write(host_folder):
     """Writes the page."""
     nights = history.nights(host_folder)[::-1]
     lines = [f"# Nights on {nights[0].read()['host']}", "", sentence(nights[0]), ""]
-    lines += ["| night | commit | says | held against | suspects | confirmed |"]
-    lines += ["| --- | --- | --- | --- | --- | --- |"]
+    lines += ["| night | commit | says | held against | suspects | confirmed | failed | left out |"]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- | --- |"]
     for night in nights:
         said = night.read()
         commit = (said["commit"] or "none")[:12] + (" + changes" if said["dirty"] else "")
         confirmed = [f"{one['row']} {percent(one['percent'])}" for one in said["confirmed"]]
-        cells = [said["date"], commit, said["state"], said["against"], said["suspects"], confirmed]
+        failed = [f"{row}: {why}" for row, why in said.get("failed", {}).items()]
+        cells = [said["date"], commit, said["state"], against(said), said["suspects"], confirmed]
+        cells += [failed, said.get("left_out", [])]
         shown = [cell if isinstance(cell, str) else "<br>".join(cell) or "–" for cell in cells]
+        shown = [cell.replace("|", "\\|").replace("\n", " ") for cell in shown]
         lines.append("| " + " | ".join(shown) + " |")
     lines += ["", "Times forward, hot, of the same run; median of the night's runs:", ""]
     heads = sorted({head for night in nights for head in course(night)})
@@ -34,19 +37,41 @@ def write(host_folder):
     (host_folder / "nights.md").write_text("\n".join(lines))
 
 
+def against(said):
+    """The nights it was held against, and the floor."""
+    floor = said.get("floor") or {}
+    if floor.get("percent") is None:
+        return said["against"]
+    return [*said["against"], f"builds may differ by {floor['percent']:.2g} % ({floor['from']})"]
+
+
 def sentence(night):
-    """What a night says."""
+    """What a night says, and what it had no time for."""
     said = night.read()
+    parts = [f"Night {said['date']}: {compared(said)}."]
+    if said.get("failed"):
+        rows = "; ".join(f"{row}: {why}" for row, why in said["failed"].items())
+        parts.insert(0, f"Night {said['date']}: FAILED, {rows}.")
+    if said.get("left_out"):
+        parts.append(f"No time for {'; '.join(said['left_out'])}.")
+    return " ".join(parts)
+
+
+def compared(said):
+    """What its comparison says."""
+    past, suspects = ", ".join(said["against"]), "; ".join(said["suspects"])
     if not said["against"]:
-        return f"Night {said['date']}: the first good one here; nothing to hold it against."
-    past = ", ".join(said["against"])
+        return "nothing to hold it against" + ("" if said.get("failed") else "; the first good one here")
     if said["confirmed"]:
         rows = "; ".join(f"{one['row']} {percent(one['percent'])}" for one in said["confirmed"])
-        return f"Night {said['date']}: slower than {past}, also in turns with the last good binary: {rows}."
+        return f"slower than {past}, also in turns with the last good binary: {rows}"
+    if said["state"] == "suspect":
+        return f"slower than {past}, and no time to measure it again in turns: {suspects}"
     if said["suspects"]:
-        rows = "; ".join(said["suspects"])
-        return f"Night {said['date']}: held against {past}, slower at first, but not in turns with the last good binary: {rows}."
-    return f"Night {said['date']}: nothing is slower than in {past}."
+        return (
+            f"held against {past}, slower at first, but not in turns with the last good binary: {suspects}"
+        )
+    return f"nothing is slower than in {past}"
 
 
 def percent(of):

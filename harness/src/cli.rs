@@ -9,9 +9,10 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand,
 use ipnet::IpNet;
 use tunneltax_core::synth;
 use tunneltax_reports::bill::PERCENTILES;
-use tunneltax_reports::compare::{FLOOR_PERCENT, MARGIN_PERCENT};
+use tunneltax_reports::compare::MARGIN_PERCENT;
 
 use crate::failure::Failure;
+use crate::floor;
 use crate::inner_sizes::InnerSizes;
 use crate::output;
 use crate::sides::{self, Side};
@@ -37,15 +38,18 @@ Exit codes:
   0  nothing contradicts what the tool says of itself
   1  failed: the record contradicts it, or nothing could be measured
   2  usage
-  5  this host is too noisy now for the slow-downs that are injected; it says what can be told
+  5  nothing is contradicted, but this host is too noisy now for the slow-downs that are injected (it says
+     what can be told), a comparison took over 10 s, or there were fewer than 3
 Files in the folder of --out: selftest.json, and selftest.md for people. What --full finds to matter
 is said, and is no failure";
 /// What `compare --help` and `rerun --help` say of codes and files.
 const COMPARED: &str = "\
 A row is slower where that is told from nothing at 5 % over all rows together (Holm), is not less
 than the smallest difference by A/A, and is not the same; the same where its whole 95 % interval is
-within the margin. Two runs or more on a side are the unit; of one run a side, instances, and what
-two runs may differ by (--floor). Rows are divided by the median of their group, or by --anchor.
+within the margin. Two runs or more on a side are the unit, or links where both sides have runs of
+several; of one run a side, instances. Where the binaries differ and a side has one, intervals are
+widened by what two builds may differ by (--floor); of one run a side always. Rows are divided by
+the median of their group, or by --anchor.
 
 Exit codes:
   0  compared, nothing is slower
@@ -649,9 +653,10 @@ pub struct RuleOptions {
     /// What is called the same, either way
     #[arg(long, value_name = "PERCENT", default_value_t = MARGIN_PERCENT, value_parser = margin, allow_negative_numbers = true)]
     pub margin: f64,
-    /// What two runs of one program may differ by, where there is one run a side
-    #[arg(long, value_name = "PERCENT", default_value_t = FLOOR_PERCENT, value_parser = floor, allow_negative_numbers = true)]
-    pub floor: f64,
+    /// What two builds may differ by where a side's runs are of one: a percentage, or the selftest.json of
+    /// `selftest --full --links DIR`, which measured it
+    #[arg(long, value_name = "PERCENT|FILE", default_value_t = floor::Given::Default, value_parser = floor, allow_negative_numbers = true)]
+    pub floor: floor::Given,
     /// Case that rows are divided by; the median of their group if left out
     #[arg(long, value_name = "CASE")]
     pub anchor: Option<String>,
@@ -659,16 +664,24 @@ pub struct RuleOptions {
 
 /// More than nothing, and at most all.
 fn margin(text: &str) -> Result<f64, String> {
-    floor(text).and_then(|percent| {
+    percent(text).and_then(|percent| {
         let least = "a margin is more than 0 percent".to_owned();
         (percent > 0.0).then_some(percent).ok_or(least)
     })
 }
 
-fn floor(text: &str) -> Result<f64, String> {
+fn percent(text: &str) -> Result<f64, String> {
     let percent = text.parse::<f64>().ok();
     let percent = percent.filter(|percent| (0.0..=100.0).contains(percent));
     percent.ok_or_else(|| "a number from 0 to 100 is needed".to_owned())
+}
+
+/// A number is a percentage, all else a file.
+fn floor(text: &str) -> Result<floor::Given, String> {
+    if text.parse::<f64>().is_ok() {
+        return percent(text).map(floor::Given::Percent);
+    }
+    Ok(floor::Given::File(text.into()))
 }
 
 /// `compare`.

@@ -10,6 +10,7 @@ mod disturbance;
 pub mod esp_keys;
 mod esp_packets;
 pub mod failure;
+pub mod floor;
 mod generated;
 mod hashed;
 mod host;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use hdrhistogram::Histogram;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +20,7 @@ use tunneltax_core::replay::{self, Lane, Plan, Samples};
 use tunneltax_core::stalls::{self, Stalls};
 use tunneltax_core::usage::Usage;
 use tunneltax_core::workload::{Shape, Workload};
+use tunneltax_reports::histogram;
 use tunneltax_reports::record::{self, Group, Pass, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
@@ -381,6 +383,7 @@ impl<'a> GroupInMaking<'a> {
             sum_s: self.stalls.sum_ns / 1e9,
             median_ns: median(&lengths),
             longest_ns: lengths.iter().copied().reduce(f64::max),
+            histogram_ns: in_histogram(&lengths),
             least_ns: stalls::STALL_NS,
             least_part: stalls::STALL_PART,
         }
@@ -464,4 +467,16 @@ fn walked_bytes(timed: &Workload<'_>, shape: Shape) -> f64 {
         (packets + 1, bytes + timed.packet(at).len() as u64)
     });
     bytes as f64 * timed.len() as f64 / packets.max(1) as f64
+}
+
+/// Significant digits of lengths of stalls.
+const STALL_DIGITS: u8 = 3;
+
+/// Lengths of stalls, ns, as a record stores them; nothing where the library makes no histogram.
+fn in_histogram(lengths_ns: &[f64]) -> Option<String> {
+    let mut all = Histogram::<u64>::new(STALL_DIGITS).ok()?;
+    for ns in lengths_ns {
+        all.record(*ns as u64).ok()?;
+    }
+    Some(histogram::encode(&all))
 }

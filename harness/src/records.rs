@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use tunneltax_reports::record::Record;
+use tunneltax_reports::record::{Record, RecordError};
+use tunneltax_reports::{load, scale, selftest};
 
 use crate::failure::Failure;
 
@@ -16,14 +17,36 @@ pub fn read(path: &Path) -> Result<Record, Failure> {
     let name = path.display().to_string();
     let text = String::from_utf8(bytes)
         .map_err(|_| Failure::Failed(format!("{name} is not a record; {NEXT}")))?;
-    let record =
-        Record::from_json(&name, &text).map_err(|why| Failure::Failed(format!("{why}; {NEXT}")))?;
+    let record = Record::from_json(&name, &text).map_err(|why| not_of_run(&name, &why))?;
     if record.groups.iter().all(|group| group.rows.is_empty()) {
         return Err(Failure::Failed(format!(
             "{name} holds no measured row; {NEXT}, or run again"
         )));
     }
     Ok(record)
+}
+
+/// Why a text is no record of `run`: where another verb wrote it, which.
+fn not_of_run(name: &str, why: &RecordError) -> Failure {
+    let others = [
+        (load::SCHEMA, "load"),
+        (scale::SCHEMA, "scale"),
+        (selftest::SCHEMA, "selftest"),
+    ];
+    let RecordError::Schema { found, .. } = why else {
+        return Failure::Failed(format!("{why}; {NEXT}"));
+    };
+    let family = |schema: &str| schema.split('/').next().map(str::to_owned);
+    let verb = others
+        .into_iter()
+        .find(|(schema, _)| family(schema) == family(found));
+    Failure::Failed(match verb {
+        Some((_, verb)) => format!(
+            "{name} is a record of `{verb}` and not of `run`; {NEXT}, or type its own command again, \
+             which is in provenance.command"
+        ),
+        None => format!("{why}; {NEXT}"),
+    })
 }
 
 /// The records that one argument stands for, with their files: a record, the folder of a run, a

@@ -196,6 +196,79 @@ fn a_side_may_be_several_records() {
     );
 }
 
+/// A selftest of four links, of which one is off by this percentage.
+fn selftest_of_links(folder: &Path, off_percent: f64) -> PathBuf {
+    let level = |at: usize| {
+        let by = if at == 0 {
+            1.0 + off_percent / 100.0
+        } else {
+            1.0
+        };
+        let noise = [1.0, 1.0001, 0.9999, 1.0002];
+        let turns = || (0..noise.len()).map(|turn| noise[(turn + at) % noise.len()]);
+        serde_json::json!({
+            "name": format!("link-{at}"),
+            "forward_ns": vec![50.0; noise.len()],
+            "tunnel_ns": turns().map(|noise| 500.0 * by * noise).collect::<Vec<_>>(),
+            "bill_ns": turns().map(|noise| 500.0 * by * noise - 50.0).collect::<Vec<_>>(),
+        })
+    };
+    let selftest = serde_json::json!({
+        "schema": "tunneltax-selftest/2",
+        "state": "complete",
+        "provenance": json(&record("one"))["provenance"],
+        "subjects": [],
+        "looks": [{
+            "axis": "links",
+            "inner_bytes": 64,
+            "packets_per_reading": null,
+            "levels": (0..4).map(level).collect::<Vec<_>>(),
+        }],
+    });
+    let path = folder.join("selftest.json");
+    std::fs::write(&path, selftest.to_string()).unwrap();
+    path
+}
+
+/// What a selftest measured between links is the floor, and the comparison says so.
+#[test]
+fn a_floor_may_be_what_a_selftest_measured() {
+    let folder = folder();
+    let selftest = selftest_of_links(folder.path(), 3.0);
+    let with = |floor: &str| {
+        let output = compared(
+            &record("one"),
+            &record("two"),
+            &["--json", "--floor", floor],
+        );
+        serde_json::from_slice::<Value>(&output.stdout).expect("one JSON value")
+    };
+    let measured = with(selftest.to_str().unwrap());
+    // The deviation of one link that is 3 % off and three that are not is 1.5 %; √2 × 3.1824 of it.
+    let percent = measured["floor_percent"].as_f64().unwrap();
+    assert!((6.4..7.2).contains(&percent), "{percent}");
+    let from = measured["floor_from"].as_str().unwrap();
+    assert!(
+        from.starts_with("measured") && from.contains("selftest.json"),
+        "{from}"
+    );
+    assert_eq!(with("2.5")["floor_percent"], 2.5);
+    assert_eq!(with("2.5")["floor_from"], "--floor");
+
+    let refuse = |floor: &Path, expected: &[&str]| {
+        let option = format!("--floor={}", floor.display());
+        let output = compared(&record("one"), &record("two"), &[&option]);
+        refused(&output, 1, expected);
+    };
+    let next = "selftest --full --links";
+    refuse(&record("one"), &["record.json is not a selftest", next]);
+    refuse(&folder.path().join("gone.json"), &["gone.json", next]);
+    let mut bare = json(&selftest);
+    bare["looks"] = Value::Array(Vec::new());
+    std::fs::write(&selftest, bare.to_string()).unwrap();
+    refuse(&selftest, &["looked at no links", next]);
+}
+
 #[test]
 fn a_run_against_itself_says_so() {
     let output = compared(&record("one"), &record("one"), &[]);

@@ -36,6 +36,24 @@ fn refused(output: &Output, code: i32, expected: &[&str]) {
     assert_eq!(text(&output.stdout), "");
 }
 
+/// What `load`, `scale` and `selftest` wrote is said to be theirs.
+#[test]
+fn what_another_verb_wrote_is_no_record_of_run() {
+    let folder = folder();
+    for verb in ["load", "scale", "selftest"] {
+        let path = folder.path().join("other.json");
+        std::fs::write(&path, format!("{{\"schema\":\"tunneltax-{verb}/1\"}}")).unwrap();
+        let of = format!("other.json is a record of `{verb}` and not of `run`");
+        let next = [
+            "name the record.json that `tunneltax run` wrote",
+            "provenance.command",
+        ];
+        let output = rerun(&path, &folder.path().join("new"), &[]);
+        refused(&output, 1, &[&of, next[0], next[1]]);
+    }
+    assert!(!folder.path().join("new").exists());
+}
+
 #[test]
 fn the_same_run_again_and_both_compared() {
     let folder = folder();

@@ -97,6 +97,42 @@ fn too_few_comparisons_say_nothing() {
     assert_eq!(judge(&few)[0].verdict, Verdict::Fails);
 }
 
+/// One comparison that took longer is no pass, and says how long.
+#[test]
+fn a_comparison_over_ten_seconds_is_no_pass() {
+    let mut late = selftest(0.0, 0.5, 0.2);
+    late.subjects[0].comparisons[3].seconds = 10.0;
+    assert_eq!(judge(&late)[0].verdict, Verdict::Holds);
+    late.subjects[0].comparisons[3].seconds = 14.2;
+    let judged = judge(&late);
+    assert_eq!(judged[0].verdict, Verdict::TooSlow);
+    let said = sentence(&late, &judged);
+    assert!(said.contains("14.2 s, and 10 s"), "{said}");
+}
+
+/// All kinds of intervals, on twins that are spread normally.
+#[test]
+fn every_kind_of_interval_is_simulated() {
+    let judged = &judge(&selftest(0.0, 0.5, 0.2))[0];
+    let [mean, quantile, instances, runs] = &judged.covered[..] else {
+        panic!("{:?}", judged.covered);
+    };
+    for (what, covered) in [mean, instances, runs] {
+        assert!((0.93..0.98).contains(covered), "{what}: {covered}");
+    }
+    // The clock of the record moves in steps that are wider than what twins differ by.
+    assert!(quantile.1 > 0.99, "{quantile:?}");
+    let mut few = selftest(0.0, 0.5, 0.2);
+    few.subjects[0].comparisons.truncate(1);
+    let judged = &judge(&few)[0];
+    assert_eq!(
+        judged.covered.len(),
+        1,
+        "three a side: {:?}",
+        judged.covered
+    );
+}
+
 #[test]
 fn an_empty_selftest_does_not_hold() {
     let mut none = selftest(0.0, 0.5, 0.2);

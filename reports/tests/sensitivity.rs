@@ -4,8 +4,8 @@ mod common;
 
 use tunneltax_reports::render::{self, TerminalStyle};
 use tunneltax_reports::selftest::{
-    Axis, Figure, JudgedAxis, Level, Look, SCHEMA, Says, Selftest, axis_sentences, judge_axes,
-    warnings,
+    Axis, Figure, JudgedAxis, Level, Look, SCHEMA, Says, Selftest, axis_sentences, floor_percent,
+    judge_axes, warnings,
 };
 
 /// Repetitions: deviations that add up to 0, whose order differs by level.
@@ -122,6 +122,36 @@ fn links_are_judged_by_what_they_are_spread_beside_their_processes() {
     let tunnel = &of(&judged, Axis::Links).differences[1];
     // Means -20, 0, 20, 0: the deviation is √(800 / 3), less the little that processes make of it.
     assert!((tunnel.mean_ns - (800.0_f64 / 3.0).sqrt()).abs() < 0.01);
+}
+
+/// Two of four links that are 1 % and 2 % off in the ratio; speeds of whole turns are no difference.
+#[test]
+fn the_floor_is_what_ratios_to_forward_differ_by_between_links() {
+    let with = |looks: Option<Vec<Look>>| Selftest {
+        looks,
+        ..selftest()
+    };
+    let mut look = links(0.0, 0.0);
+    let off = [1.0, 1.01, 1.02, 1.0];
+    for (level, off) in look.levels.iter_mut().zip(off) {
+        for turn in 0..NOISE.len() {
+            let speed = 1.0 + 0.3 * NOISE[turn];
+            level.forward_ns[turn] = 50.0 * speed;
+            // Which link has the noise of which turn differs, so that turns do not take it all.
+            let noise = 1.0 + 1e-6 * NOISE[(turn + level.name.len() * 3) % NOISE.len()];
+            level.tunnel_ns[turn] = 500.0 * speed * off * noise;
+        }
+    }
+    // Links of the deviation of these logarithms, at 3 degrees of freedom: t is 3.1824.
+    let logs = off.map(f64::ln);
+    let mean = logs.iter().sum::<f64>() / 4.0;
+    let deviation = (logs.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
+    let by_hand = 100.0 * (3.182_446 * 2.0_f64.sqrt() * deviation).exp_m1();
+    let found = floor_percent(&with(Some(vec![links(0.0, 0.0), look.clone()]))).unwrap();
+    assert!((found - by_hand).abs() < 0.01, "{found} {by_hand}");
+    assert_eq!(floor_percent(&with(None)), None);
+    look.levels.truncate(1);
+    assert_eq!(floor_percent(&with(Some(vec![look]))), None);
 }
 
 #[test]

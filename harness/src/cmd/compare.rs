@@ -37,7 +37,7 @@ pub fn judged(
 ) -> Result<Comparison, Failure> {
     let rule = Rule {
         margin_percent: options.margin,
-        floor_percent: options.floor,
+        floor: options.floor.floor()?,
         anchor: options.anchor.clone(),
     };
     held_against(&runs(a), &runs(b), &rule).map_err(|why| Failure::Failed(why.to_string()))

@@ -16,7 +16,8 @@ use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::render;
 use tunneltax_reports::selftest::{
-    Judged, Look, SCHEMA, Selftest, Subject, Verdict, judge, judge_axes, sentence, warnings,
+    Judged, Look, SCHEMA, Selftest, Subject, Verdict, judge, judge_axes, sentence, told_here,
+    warnings,
 };
 use tunneltax_reports::stats::Estimate;
 
@@ -48,6 +49,8 @@ const WITHOUT_COMPARISONS: &str = "The comparisons with injected slow-downs were
 const SUBJECTS: [(u16, f64); 2] = [(1440, 0.5), (64, 1.0)];
 /// A comparison, seconds; it may take less than twice as long on a host that slows down.
 const COMPARISON_SECONDS: f64 = 5.5;
+/// The fewest comparisons of a size that can contradict anything.
+const TURNS_MIN: usize = 3;
 /// The run that says how large a slow-down is, seconds.
 const LONG_RUN_SECONDS: f64 = 12.0;
 /// The run that finds how many steps make it, seconds.
@@ -256,7 +259,7 @@ impl Test<'_> {
             let mut rng = self.rng.clone();
             let bench = self.bench(workload);
             let mut steps = PILOT_STEPS;
-            let mut found = None;
+            let (mut found, mut told_percent) = (None, None);
             for pilot in 0..PILOTS {
                 if pilot > 0 {
                     steps *= 4;
@@ -265,6 +268,7 @@ impl Test<'_> {
                 let Some(seen) = bench.compare(steps, rounds, &mut rng)? else {
                     return Ok(None);
                 };
+                told_percent = told_here(&seen.comparison.twin_percent);
                 let percent = Estimate::from_instances(seen.comparison.slowed_percent);
                 if let Some(percent) = percent.filter(|p| p.low.is_some_and(|low| low > 0.0)) {
                     found = Some(percent.mean / f64::from(steps));
@@ -272,11 +276,7 @@ impl Test<'_> {
                 }
             }
             let Some(mut per_step) = found else {
-                return Ok(Some(format!(
-                    "{steps} serial steps for {} packets of {bytes} bytes cannot be told from none here and now; \
-                     stop what else runs and try again",
-                    slowed::PER_PACKETS
-                )));
+                return Ok(Some(too_noisy(steps, bytes, told_percent)));
             };
             let rounds = bench.rounds_for(LONG_RUN_SECONDS, &mut rng)?;
             let mut subject = None;
@@ -316,7 +316,7 @@ impl Test<'_> {
         Ok(None)
     }
 
-    /// Compares in turns, a size after the other, until the time is up.
+    /// Compares in turns, a size after the other, until the time is up, but for [`TURNS_MIN`].
     fn compare(
         &mut self,
         workloads: &[Workload<'_>],
@@ -327,7 +327,7 @@ impl Test<'_> {
         let left = seconds - start.elapsed().as_secs_f64();
         let turns = (left / (COMPARISON_SECONDS * workloads.len() as f64))
             .floor()
-            .max(1.0) as usize;
+            .max(TURNS_MIN as f64) as usize;
         let mut rng = self.rng.clone();
         let mut rounds = Vec::new();
         for workload in workloads {
@@ -337,7 +337,11 @@ impl Test<'_> {
             );
         }
         let bar = progress::bar(turns * workloads.len(), arguments.quiet || arguments.json);
-        for _ in 0..turns {
+        for turn in 0..turns {
+            // As many as there must be, or as the time allows.
+            if turn >= TURNS_MIN && start.elapsed().as_secs_f64() > seconds {
+                break;
+            }
             for (at, workload) in workloads.iter().enumerate() {
                 let Some(steps) = self.selftest.subjects.get(at).map(|s| s.steps) else {
                     continue;
@@ -349,13 +353,22 @@ impl Test<'_> {
                 self.selftest.subjects[at].comparisons.push(seen.comparison);
                 bar.inc(1);
             }
-            if start.elapsed().as_secs_f64() > seconds {
-                break;
-            }
         }
         bar.finish_and_clear();
         Ok(())
     }
+}
+
+/// What is said where a pilot saw nothing: what could be seen, by how far its twins differ.
+fn too_noisy(steps: u32, bytes: u16, told_percent: Option<f64>) -> String {
+    let told = told_percent.map_or("no slow-down at all can be told".to_owned(), |percent| {
+        format!("what can be told is a slow-down of {percent:.2} %")
+    });
+    format!(
+        "{steps} serial steps for {} packets of {bytes} bytes cannot be told from none here and now: {told} in \
+         {PILOT_SECONDS} s, by how far the same case twice differs; stop what else runs and try again",
+        slowed::PER_PACKETS
+    )
 }
 
 /// Writes selftest.json; returns what is in it.
@@ -426,7 +439,8 @@ fn verdict(
             }
             Ok(ExitCode::SUCCESS)
         }
-        Some(Verdict::Noisy) => {
+        // Nothing is contradicted, and nothing shown: the host's fault.
+        Some(Verdict::Noisy | Verdict::TooFew | Verdict::TooSlow) => {
             output::say(&said);
             Ok(ExitCode::from(NOISY))
         }

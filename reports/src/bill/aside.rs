@@ -23,11 +23,11 @@ pub fn legend() -> [(&'static str, &'static str); 9] {
         ),
         (
             "< x",
-            "can't be told from nothing: smaller than x, either way. \"cannot tell\" or ?: no interval, or no A/A to judge by. The rows of the answer are judged together (Holm, 5 %), all others one by one: those are exploratory",
+            "cannot tell: not told from nothing, and below x, either way; in full where there is room. \"cannot tell\" without a bound, or ?: no interval, or no A/A to judge by. The rows of the answer are judged together (Holm, 5 %), all others one by one: those are exploratory",
         ),
         (
             "tells",
-            "smallest difference this run can tell, by cases against themselves (A/A) and the clock's step; a row's worst. An interval that is wider than that makes its own bound",
+            "smallest difference that this run tells with 95 % power, by cases against themselves (A/A) and the clock's step; a row's worst. A row below it says \"cannot tell\"; an interval that is wider than that makes its own bound",
         ),
         (
             "temperature",

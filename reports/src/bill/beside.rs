@@ -2,7 +2,9 @@
 //! run.
 
 use super::{Bill, Cell, RowKind, Table, TableRow as Row, clean, count, three};
+use crate::histogram;
 use crate::record::{Counted, Group, Pass, Provenance, Stalls};
+use crate::stats::quantile::bears;
 
 /// Part of the time in stalls, or stolen, above which a run is said to be spoilt, percent.
 const SPOILT_PERCENT: f64 = 1.0;
@@ -37,7 +39,8 @@ pub fn beside(bill: &Bill<'_>) -> Option<Table> {
             "watched s",
             "stalls",
             "a second",
-            "median µs",
+            "p50 µs",
+            "p99 µs",
             "longest µs",
             "% of the time",
             "passes",
@@ -56,7 +59,7 @@ pub fn beside(bill: &Bill<'_>) -> Option<Table> {
 fn cells(group: &Group) -> Vec<Cell> {
     let mut cells = match &group.stalls {
         Some(stalls) => stall_cells(stalls),
-        None => vec![Cell::Blank; 6],
+        None => vec![Cell::Blank; 7],
     };
     cells.extend(pass_cells(&group.passes));
     cells
@@ -69,9 +72,17 @@ fn stall_cells(stalls: &Stalls) -> Vec<Cell> {
         Cell::Number(count(stalls.count)),
         Cell::number(rate(stalls.count as f64, stalls.watched_s), three),
         us(stalls.median_ns),
+        us(p99_ns(stalls)),
         us(stalls.longest_ns),
         Cell::number(rate(stalls.sum_s * 100.0, stalls.watched_s), three),
     ]
+}
+
+/// The length that 99 of 100 stalls do not exceed, ns; none where too few bear it, or where the record
+/// has no lengths.
+fn p99_ns(stalls: &Stalls) -> Option<f64> {
+    let lengths = histogram::decode(stalls.histogram_ns.as_deref()?).ok()?;
+    bears(lengths.len(), 0.99).then(|| lengths.value_at_quantile(0.99) as f64)
 }
 
 fn pass_cells(passes: &[Pass]) -> Vec<Cell> {
@@ -172,4 +183,46 @@ fn of_host(provenance: &Provenance) -> Vec<String> {
             .to_owned()
     });
     [governor, stolen, unpinned].into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stalls(lengths_ns: impl Iterator<Item = u64>) -> Stalls {
+        let mut all = hdrhistogram::Histogram::<u64>::new(3).unwrap();
+        lengths_ns.for_each(|ns| all.record(ns).unwrap());
+        Stalls {
+            watched_s: 2.0,
+            count: all.len(),
+            sum_s: 0.02,
+            median_ns: Some(7_000.0),
+            longest_ns: Some(900_000.0),
+            histogram_ns: Some(histogram::encode(&all)),
+            least_ns: 5_000.0,
+            least_part: 0.25,
+        }
+    }
+
+    /// 980 of 7 µs and 20 of 500: one of a hundred is as long as those; of 999 no p99 is told.
+    #[test]
+    fn lengths_of_stalls_have_a_p99_where_there_are_enough() {
+        let lengths = |count: usize| (0..count).map(|at| if at < 20 { 500_000 } else { 7_000 });
+        let enough = stalls(lengths(1000));
+        assert!((p99_ns(&enough).unwrap() - 500_000.0).abs() < 500.0);
+        assert_eq!(stall_cells(&enough)[4], Cell::Number("500".to_owned()));
+        assert_eq!(p99_ns(&stalls(lengths(999))), None);
+        let mut before = stalls(lengths(1000));
+        before.histogram_ns = None;
+        assert_eq!(stall_cells(&before)[4], Cell::Blank);
+        let mut stored = serde_json::to_value(&before).unwrap();
+        assert!(
+            stored
+                .as_object_mut()
+                .unwrap()
+                .remove("histogram_ns")
+                .is_none()
+        );
+        assert_eq!(serde_json::from_value::<Stalls>(stored).unwrap(), before);
+    }
 }

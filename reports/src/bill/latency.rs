@@ -6,7 +6,7 @@ use super::difference::{half, mean};
 use crate::histogram;
 use crate::record::{RecordError, Stamped};
 use crate::stats::Estimate;
-use crate::stats::quantile::bears;
+use crate::stats::quantile::{bears, widened};
 
 /// The percentiles shown, with their names; behind them comes the largest value.
 pub const PERCENTILES: [(f64, &str); 4] =
@@ -61,7 +61,7 @@ impl Latency {
                 .iter()
                 .find(|of| (of.quantile - at).abs() < f64::EPSILON)
                 .and_then(|of| {
-                    let half = half(&of.ns).map(|half| half + clock_step_ns);
+                    let half = half(&of.ns).map(|half| widened(half, clock_step_ns));
                     Some(Percentile::OverInstances(mean(&of.ns)?, half))
                 });
             let of_all = || Percentile::OfAll(histogram.value_at_quantile(at));

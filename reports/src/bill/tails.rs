@@ -20,8 +20,8 @@ const CAUSES: [(Cause, &str); 7] = [
 /// What the causes are.
 pub const CAUSES_SAID: &str = "Causes, the first that holds: put aside, page fault, other stall: most of the \
     packet's time is a gap in the clock, in a visit in which the kernel ran another thread, mapped a page, or counted \
-    nothing (an interrupt, or the hypervisor); first: the first packet behind a fill, where code and tables were last used \
-    by others; large: among the longest tenth of the packets; again: slow in at least half of the instances; \
+    nothing (an interrupt, or the hypervisor); first: the first packet of a reading, behind the fill of its frames where they are hot, where code and tables were \
+    last used by others; large: among the longest tenth of the packets; again: slow in at least half of the instances; \
     unexplained: none of these.";
 
 /// Which tails are asked for.
@@ -185,7 +185,8 @@ fn packets(group: &GroupBill<'_>, told: &[&TailOf<'_, '_>], asked: &Asked<'_>) -
             kind: RowKind::Heading,
             cells: Vec::new(),
         });
-        rows.extend(of.tail.exemplars.iter().map(packet));
+        let of_burst = |of| packet(of, group.group.burst);
+        rows.extend(of.tail.exemplars.iter().map(of_burst));
     }
     let sizes = group.group.sizes.iter();
     let packets = sizes.clone().map(|(_, count)| count).sum::<u64>();
@@ -202,8 +203,11 @@ fn packets(group: &GroupBill<'_>, told: &[&TailOf<'_, '_>], asked: &Asked<'_>) -
             group.temperature()
         ),
         note: format!(
-            "packet: its place among those timed, from 0; flow: a keyed hash, new in every run; reading: what the {} \
-             packets of its reading took beyond their work{}",
+            "packet: its place among those timed, from 0; flow: a keyed hash, new in every run; in fill: its place among \
+             the packets between two fills, from 0; burst: which of them, of {} packets, it is in where none are stamped, \
+             and its place there (stamped ones go alone); reading: what the {} packets of its reading took beyond their \
+             work{}",
+            group.group.burst,
             group.group.packets_per_reading,
             median.map_or_else(String::new, |bytes| format!(
                 "; the median packet has {bytes} bytes"
@@ -217,6 +221,8 @@ fn packets(group: &GroupBill<'_>, told: &[&TailOf<'_, '_>], asked: &Asked<'_>) -
             "packet",
             "instance",
             "round",
+            "in fill",
+            "burst",
             "in burst",
             "reading ns",
             "switches",
@@ -233,7 +239,10 @@ fn signed(ns: i64) -> String {
     format!("{minus}{}", count(ns.unsigned_abs()))
 }
 
-fn packet(of: &Exemplar) -> Row {
+/// With its place among the packets between two fills, and the burst that it is in when it is not
+/// stamped.
+fn packet(of: &Exemplar, burst: u32) -> Row {
+    let burst = burst.max(1);
     let name = CAUSES.iter().find(|(cause, _)| *cause == of.cause);
     let usage = &of.usage;
     Row {
@@ -249,6 +258,8 @@ fn packet(of: &Exemplar) -> Row {
             Cell::Number(of.instance.to_string()),
             Cell::Number(of.round.to_string()),
             Cell::Number(of.place.to_string()),
+            Cell::Number((of.place / burst).to_string()),
+            Cell::Number((of.place % burst).to_string()),
             Cell::Number(signed(of.reading_beyond_ns)),
             Cell::Number(count(usage.voluntary_switches + usage.involuntary_switches)),
             Cell::Number(count(usage.minor_faults + usage.major_faults)),

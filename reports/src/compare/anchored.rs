@@ -1,6 +1,7 @@
 //! The rows of a group, each divided by the anchor of its own run.
 
 use super::comparable::why_not;
+use super::draws::Draws;
 use super::group::{GroupKey, cases};
 use super::judge::{Change, Draft, Measured};
 use super::{ANCHOR_ROW, Rule, Run};
@@ -37,7 +38,13 @@ enum Anchor {
 }
 
 /// All rows of a group: those that can be compared, those that cannot, and the anchor's own.
-pub(super) fn rows(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, rule: &Rule) -> Vec<Draft> {
+pub(super) fn rows(
+    a: &[Run<'_>],
+    b: &[Run<'_>],
+    key: &GroupKey,
+    rule: &Rule,
+    draws: &Draws,
+) -> Vec<Draft> {
     let all = cases(a, b, key);
     let whys: Vec<Option<String>> = all.iter().map(|case| why_not(a, b, key, case)).collect();
     let kept: Vec<&String> = all
@@ -58,9 +65,9 @@ pub(super) fn rows(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, rule: &Rule) ->
         let [a, b] = sides
             .each_ref()
             .map(|runs| values(runs, |times| Some(&times.anchor)));
-        let whole = Change::unanchored(&a, &b);
         let gates = kept.iter().map(|case| smallest(case));
         let smallest_percent = gates.flatten().reduce(f64::max);
+        let whole = Change::new([&a, &b], draws, false, smallest_percent);
         drafts.push(Draft {
             measured: Some(Measured::whole(whole, smallest_percent)),
             ..Draft::new(key, ANCHOR_ROW)
@@ -75,8 +82,7 @@ pub(super) fn rows(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, rule: &Rule) ->
             }
             Some(at) => {
                 draft.anchored = !matches!(anchor, Anchor::Nothing) && anchor != Anchor::Row(at);
-                let floor = floor_percent(rule, smallest(case));
-                draft.measured = Some(measured(&sides, at, draft.anchored, floor, smallest(case)));
+                draft.measured = Some(measured(&sides, at, draft.anchored, draws, smallest(case)));
             }
         }
         drafts.push(draft);
@@ -84,18 +90,11 @@ pub(super) fn rows(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, rule: &Rule) ->
     drafts
 }
 
-/// The largest of the floor and the row's own smallest difference.
-fn floor_percent(rule: &Rule, smallest: Option<f64>) -> f64 {
-    smallest.map_or(rule.floor_percent, |percent| {
-        percent.max(rule.floor_percent)
-    })
-}
-
 fn measured(
     sides: &[Vec<Times>; 2],
     at: usize,
     anchored: bool,
-    floor_percent: f64,
+    draws: &Draws,
     smallest_percent: Option<f64>,
 ) -> Measured {
     let change = |pick: fn(&Times) -> &Vec<Vec<f64>>| -> Option<Change> {
@@ -113,11 +112,7 @@ fn measured(
             runs.collect::<Option<Vec<Vec<f64>>>>()
         });
         let (a, b) = (a?, b?);
-        Some(if anchored {
-            Change::anchored(&a, &b, floor_percent)
-        } else {
-            Change::unanchored(&a, &b)
-        })
+        Some(Change::new([&a, &b], draws, anchored, smallest_percent))
     };
     Measured {
         sum: change(|times| &times.sum).unwrap_or_default(),

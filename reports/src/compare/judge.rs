@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Row;
+use super::draws::{Draws, Unit, average};
 use super::group::GroupKey;
 use crate::stats::{CONFIDENCE, Shift, holm};
 
@@ -60,26 +61,28 @@ pub struct Change {
 }
 
 impl Change {
-    /// Of values that were divided by the anchor of their run; a list a run, a value an instance.
-    pub(super) fn anchored(a: &[Vec<f64>], b: &[Vec<f64>], floor_percent: f64) -> Self {
-        if let ([a], [b]) = (a, b) {
-            let floor = (floor_percent / 100.0).ln_1p();
-            let shift = Shift::between(a, b).map(|shift| shift.widened(floor));
-            return Self {
-                mean: average(b) - average(a),
-                shift,
-            };
-        }
-        Self::unanchored(a, b)
-    }
-
-    /// Of whole runs: a run a side says nothing of how much they differ.
-    pub(super) fn unanchored(a: &[Vec<f64>], b: &[Vec<f64>]) -> Self {
-        let means = |runs: &[Vec<f64>]| runs.iter().map(|run| average(run)).collect::<Vec<_>>();
-        let (a, b) = (means(a), means(b));
+    /// Of values by run and instance. With one run a side instances that were divided by an anchor
+    /// are the unit, and no interval is narrower than what A/A lets be told; what was not divided
+    /// by one says nothing then of how much runs differ.
+    pub(super) fn new(
+        sides: [&[Vec<f64>]; 2],
+        draws: &Draws,
+        anchored: bool,
+        smallest_percent: Option<f64>,
+    ) -> Self {
+        let [a, b] = match (draws.unit, sides) {
+            (Unit::Instance, [[a], [b]]) if anchored => [a.clone(), b.clone()],
+            _ => draws.values(sides),
+        };
+        let least = smallest_percent.filter(|_| draws.unit == Unit::Instance);
+        let floor_percent = draws.floor_percent.map(|of| of.max(least.unwrap_or(0.0)));
+        let shift = Shift::between(&a, &b);
         Self {
             mean: average(&b) - average(&a),
-            shift: Shift::between(&a, &b),
+            shift: match floor_percent {
+                Some(percent) => shift.map(|of| of.widened((percent / 100.0).ln_1p())),
+                None => shift,
+            },
         }
     }
 
@@ -93,10 +96,6 @@ impl Change {
             high: half.map(|half| percent(self.mean + half)),
         }
     }
-}
-
-fn average(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// A row that is not yet judged.

@@ -21,22 +21,28 @@
 //! median says nothing, and the ground case is taken; one row is compared as it is.
 //!
 //! **The unit.** With two runs or more on a side the run is the unit: Welch's t over the means of
-//! runs. With one run a side nothing in the records says by how much two runs of the same program
-//! differ. Then the interval over instances is widened by a floor, in quadrature, as the two are
-//! independent: the largest of [`FLOOR_PERCENT`] and the row's smallest difference by A/A.
+//! runs. Runs of one binary have one link order, which costs what it costs in all of them: where the
+//! sides' binaries differ, the interval is widened by a [`Floor`], in quadrature, as the two are
+//! independent; by less where one side has several binaries. With several on both sides no floor is
+//! needed: the binary is the unit, by the mean of its runs. With one run a side nothing in the records
+//! says by how much two runs of the same program differ, either. Then the interval over instances is
+//! widened by the larger of the floor and the row's smallest difference by A/A.
 //!
 //! **The verdict.** See [`Verdict`].
 
 mod anchored;
 mod comparable;
 mod differs;
+mod draws;
 mod group;
 mod judge;
 mod tables;
 
+use draws::Draws;
 use serde::Serialize;
 
 pub use differs::{Differs, differs};
+pub use draws::{FLOOR_PERCENT, Floor, Unit};
 pub use group::GroupKey;
 pub use judge::{Change, Percent, Verdict};
 pub use tables::{GroupTable, LEGEND, answer, group_tables, sides};
@@ -47,12 +53,6 @@ use crate::record::Record;
 pub const SCHEMA: &str = "tunneltax-comparison/1";
 /// What is called the same, percent, where nothing else is asked for.
 pub const MARGIN_PERCENT: f64 = 1.0;
-/// By how much a row's ratio to its anchor may differ between two processes of one program,
-/// percent, half of the 95 % interval: of 30 processes of a seal against itself, the worst was off
-/// by 0.96 %, and a fresh instance is wrong by up to 1 %. Records of several runs measure it.
-/// Where other work runs, it is too small: of 167 pairs of such records of one binary, not all
-/// independent, 18 had a row that was called slower or faster.
-pub const FLOOR_PERCENT: f64 = 1.0;
 /// Case of the row that the anchor itself has, where it is no case.
 pub const ANCHOR_ROW: &str = "the anchor itself";
 /// Rounds in which the core was shared, percent, above which a run is said to be disturbed.
@@ -72,8 +72,8 @@ pub struct Run<'r> {
 pub struct Rule {
     /// What is called the same, percent either way.
     pub margin_percent: f64,
-    /// See [`FLOOR_PERCENT`].
-    pub floor_percent: f64,
+    /// What two builds may differ by.
+    pub floor: Floor,
     /// A case to divide by, in place of the median.
     pub anchor: Option<String>,
 }
@@ -82,7 +82,7 @@ impl Default for Rule {
     fn default() -> Self {
         Self {
             margin_percent: MARGIN_PERCENT,
-            floor_percent: FLOOR_PERCENT,
+            floor: Floor::default(),
             anchor: None,
         }
     }
@@ -97,12 +97,20 @@ pub struct Comparison {
     pub a: Vec<RunName>,
     /// The runs of the second side.
     pub b: Vec<RunName>,
-    /// What the intervals are over: `run` or `instance`.
+    /// What the intervals are over: `link`, `run` or `instance`.
     pub unit: Unit,
+    /// Binaries in A and in B.
+    pub binaries: [usize; 2],
     /// What is called the same, percent.
     pub margin_percent: f64,
-    /// What two runs may differ by, percent; none where runs are the unit.
+    /// What intervals are widened by, percent; none where the runs of both sides show all that
+    /// builds differ by.
     pub floor_percent: Option<f64>,
+    /// What two builds may differ by, percent, one binary a side: `floor_percent` is this, or less
+    /// where a side has several.
+    pub floor_of_two_builds_percent: f64,
+    /// Where that is from.
+    pub floor_from: String,
     /// What rows are divided by: a case, or none for the median of the rows.
     pub anchor: Option<String>,
     /// A run that is on both sides.
@@ -115,16 +123,6 @@ pub struct Comparison {
     pub newly_failed: Vec<String>,
     /// What must be said.
     pub notes: Vec<String>,
-}
-
-/// What an interval is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    /// Runs: two or more on a side.
-    Run,
-    /// Fresh instances of one run a side, and the floor.
-    Instance,
 }
 
 /// A run, as a reader knows it again.
@@ -195,16 +193,13 @@ pub fn compare(a: &[Run<'_>], b: &[Run<'_>], rule: &Rule) -> Result<Comparison, 
         }
         once(runs)?;
     }
-    let unit = if a.len() > 1 || b.len() > 1 {
-        Unit::Run
-    } else {
-        Unit::Instance
-    };
+    let draws = Draws::new(a, b, &rule.floor);
+    let unit = draws.unit;
     let mut drafts = Vec::new();
     let mut newly_failed = Vec::new();
     for key in group::keys(a, b) {
         newly_failed.extend(comparable::newly_failed(a, b, &key));
-        drafts.extend(anchored::rows(a, b, &key, rule));
+        drafts.extend(anchored::rows(a, b, &key, rule, &draws));
     }
     something_in_common(&drafts, rule)?;
     // One run a side on a core that another thread shared: nothing says what that does to a ratio.
@@ -212,14 +207,17 @@ pub fn compare(a: &[Run<'_>], b: &[Run<'_>], rule: &Rule) -> Result<Comparison, 
     let rows = judge::judge(drafts, rule.margin_percent, shared);
     let same_run = a.iter().any(|a| b.iter().any(|b| is_same_run(a, b)));
     let differs = differs(&records(a), &records(b));
-    let notes = notes(a, b, unit, same_run, &differs, rule);
+    let notes = notes(a, b, &draws, same_run, &differs, rule);
     Ok(Comparison {
         schema: SCHEMA,
         a: names(a),
         b: names(b),
         unit,
         margin_percent: rule.margin_percent,
-        floor_percent: (unit == Unit::Instance).then_some(rule.floor_percent),
+        binaries: draws.binaries,
+        floor_percent: draws.floor_percent,
+        floor_of_two_builds_percent: rule.floor.percent,
+        floor_from: rule.floor.from.clone(),
         anchor: rule.anchor.clone(),
         same_run,
         differs,
@@ -314,7 +312,7 @@ fn is_shared(run: &Run<'_>) -> bool {
 fn notes(
     a: &[Run<'_>],
     b: &[Run<'_>],
-    unit: Unit,
+    draws: &Draws,
     same_run: bool,
     differs: &[Differs],
     rule: &Rule,
@@ -325,21 +323,7 @@ fn notes(
     } else if differs.is_empty() {
         notes.push("Nothing that the records name differs but the time.".to_owned());
     }
-    if unit == Unit::Instance {
-        notes.push(
-            "One run a side: what two runs of one program differ by was not measured, and a floor \
-             stands for it. Several runs a side, with commas between them or in a folder, measure \
-             it."
-            .to_owned(),
-        );
-        if rule.margin_percent <= rule.floor_percent {
-            notes.push(format!(
-                "No row can be the same within {} % where two runs may differ by {} %: name several \
-                 runs a side, or a wider --margin.",
-                rule.margin_percent, rule.floor_percent
-            ));
-        }
-    }
+    notes.extend(floor_notes(a, b, draws, rule));
     for (side, runs) in [("A", a), ("B", b)] {
         for run in runs {
             let noise = &run.record.provenance.noise;
@@ -358,6 +342,45 @@ fn notes(
                 ));
             }
         }
+    }
+    notes
+}
+
+/// What stands for that which the runs do not show, and how to show it.
+fn floor_notes(a: &[Run<'_>], b: &[Run<'_>], draws: &Draws, rule: &Rule) -> Vec<String> {
+    let Some(floor_percent) = draws.floor_percent else {
+        return Vec::new();
+    };
+    let mut notes = vec![match draws.unit {
+        Unit::Instance => "One run a side: what two runs of one program differ by was not measured, and a \
+             floor stands for it. Several runs a side, with commas between them or in a folder, \
+             measure it."
+            .to_owned(),
+        _ => "A side with one binary has one link order, which all its runs share: a floor stands for \
+             what another would cost. Runs of several links a side (ci/links.sh) measure it."
+            .to_owned(),
+    }];
+    if rule.margin_percent <= floor_percent {
+        notes.push(format!(
+            "No row can be the same within {} % where two builds may differ by {} %: {}, or a wider \
+             --margin.",
+            tables::number(rule.margin_percent),
+            tables::number(floor_percent),
+            match draws.unit {
+                Unit::Instance => "name several runs a side",
+                _ => "name runs of several links a side",
+            }
+        ));
+    }
+    let another = |cpu: &&String| {
+        let mut runs = a.iter().chain(b);
+        runs.any(|run| run.record.provenance.host.cpu != **cpu)
+    };
+    if let Some(cpu) = rule.floor.cpu.as_ref().filter(another) {
+        notes.push(format!(
+            "The floor was measured on another CPU ({}): measure it where the runs were made.",
+            tables::shown(cpu)
+        ));
     }
     notes
 }

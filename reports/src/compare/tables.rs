@@ -4,7 +4,7 @@ use super::{ANCHOR_ROW, Comparison, Percent, Row, RunName, Unit, Verdict};
 use crate::bill::{Cell, NAME_CHARS, RowKind, TEXT_CHARS, Table, TableRow, clean, count, list};
 
 /// How to read it.
-pub const LEGEND: [(&str, &str); 5] = [
+pub const LEGEND: [(&str, &str); 6] = [
     (
         "B over A",
         "What B takes more than A, percent, send and receive together, with its 95 % interval. \
@@ -15,6 +15,12 @@ pub const LEGEND: [(&str, &str); 5] = [
         "the anchor",
         "The median of the rows of the group, or a case. What hits most rows alike is seen in its \
          row alone; that row, marked *, is not divided by anything.",
+    ),
+    (
+        "the floor",
+        "What two builds of the same code differ by in 95 % of pairs, if only by where the linker put \
+         things: under every interval where a side has one run, or runs of one binary and the other \
+         of another.",
     ),
     (
         "slower",
@@ -97,18 +103,42 @@ pub fn sides(of: &Comparison) -> Vec<String> {
         || "the median of their group".to_owned(),
         |case| clean(case, NAME_CHARS),
     );
-    let stands = match (of.unit, of.floor_percent) {
-        (Unit::Instance, Some(floor)) => format!(
-            "Intervals are over instances, and two runs may differ by {} %",
-            number(floor)
-        ),
-        _ => "Intervals are over runs".to_owned(),
-    };
+    let stands = stands_on(of);
     vec![
         side("A", &of.a),
         side("B", &of.b),
         format!("{stands}; rows are divided by {by}."),
     ]
+}
+
+/// What the intervals are over, and the floor under them.
+fn stands_on(of: &Comparison) -> String {
+    let [a, b] = of.binaries;
+    let builds = format!(
+        "two builds may differ by {} % ({})",
+        number(of.floor_of_two_builds_percent),
+        shown(&of.floor_from)
+    );
+    match (of.unit, of.floor_percent) {
+        (Unit::Link, _) => format!(
+            "Intervals are over links, {} in A and {} in B, so that no floor is under them",
+            binaries(a),
+            binaries(b)
+        ),
+        (Unit::Instance, _) => format!("Intervals are over instances, and {builds}"),
+        (Unit::Run, None) => {
+            "Intervals are over runs, all of one binary, so that no floor is under them".to_owned()
+        }
+        (Unit::Run, Some(_)) if (a, b) == (1, 1) => {
+            format!("Intervals are over runs, of one binary a side, and {builds}")
+        }
+        (Unit::Run, Some(floor)) => format!(
+            "Intervals are over runs, of {} in A and of {} in B; {builds}, and so many by {} %",
+            binaries(a),
+            binaries(b),
+            number(floor)
+        ),
+    }
 }
 
 /// The rows, group by group.
@@ -183,6 +213,13 @@ fn whys(rows: &[Row]) -> Vec<String> {
     said.collect()
 }
 
+fn binaries(number: usize) -> String {
+    match number {
+        1 => "one binary".to_owned(),
+        _ => format!("{} binaries", count(number as u64)),
+    }
+}
+
 fn rows(number: usize) -> String {
     match number {
         1 => "one row".to_owned(),
@@ -194,9 +231,9 @@ fn mean(row: &Row) -> f64 {
     row.percent.map_or(f64::NEG_INFINITY, |of| of.mean)
 }
 
-/// A percentage that was asked for: `1`, `0.5`.
-fn number(percent: f64) -> String {
-    format!("{percent}")
+/// A percentage that was asked for or measured: `1`, `0.5`, `0.816`.
+pub(super) fn number(percent: f64) -> String {
+    format!("{}", (percent * 1e3).round() / 1e3)
 }
 
 /// A change, with its sign; two digits behind the point where it is small.

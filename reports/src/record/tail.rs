@@ -30,7 +30,8 @@ pub enum Cause {
     /// Most of it is a stall of which the kernel counted nothing for this thread: an interrupt, or
     /// the hypervisor.
     Stall,
-    /// The first packet behind a fill: code, tables and predictors were last used by others.
+    /// The first packet of a reading: code, tables and predictors were last used by others. Hot, its
+    /// frames were filled just before; warm, long ago.
     First,
     /// Among the longest tenth of the packets, where those are longer than the median one.
     Large,
@@ -133,6 +134,10 @@ pub struct Stalls {
     pub median_ns: Option<f64>,
     /// The longest of them, ns.
     pub longest_ns: Option<f64>,
+    /// All of those, ns, rounded down: HdrHistogram V2 in base64. `null` in a record from before it
+    /// was kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub histogram_ns: Option<String>,
     /// What a reading must take beyond its work to be one, ns.
     pub least_ns: f64,
     /// The same as part of the work.

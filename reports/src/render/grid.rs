@@ -21,15 +21,43 @@ pub fn parts(table: &Table, width: usize) -> Vec<Drawn> {
     let mut parts = Vec::new();
     let mut from = 0;
     while from < columns(table) {
-        let fits = |to: &usize| Drawn::new(table, from..*to, Room::Tight).width() <= width;
+        let fits = |to: &usize| Drawn::new(table, from..*to, Look::TIGHT).width() <= width;
         let to = (from + 2..=columns(table))
             .rev()
             .find(fits)
             .unwrap_or(from + 1);
-        parts.push(Drawn::new(table, from..to, Room::Tight));
+        parts.push(Drawn::new(table, from..to, Look::TIGHT));
         from = to;
     }
     parts
+}
+
+/// How cells are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// Digits and blanks.
+    pub room: Room,
+    /// A difference below what can be told says so in words, not by its bound alone.
+    pub in_words: bool,
+}
+
+impl Look {
+    /// The widest first.
+    pub const AMPLE: [Self; 2] = [
+        Self {
+            room: Room::Ample,
+            in_words: true,
+        },
+        Self {
+            room: Room::Ample,
+            in_words: false,
+        },
+    ];
+    /// For narrow terminals.
+    pub const TIGHT: Self = Self {
+        room: Room::Tight,
+        in_words: false,
+    };
 }
 
 /// A part of a table, laid out.
@@ -42,7 +70,8 @@ pub struct Drawn {
 
 impl Drawn {
     /// Lays `columns` of a table out.
-    pub fn new(table: &Table, columns: Range<usize>, room: Room) -> Self {
+    pub fn new(table: &Table, columns: Range<usize>, look: Look) -> Self {
+        let room = look.room;
         let mut drawn = comfy_table::Table::new();
         drawn.load_style(LOOK);
         let heads: Vec<String> = std::iter::once("")
@@ -67,7 +96,7 @@ impl Drawn {
             };
             let failed = matches!(row.kind, RowKind::Failed(_));
             let cells = columns.clone().map(|i| match row.cells.get(i) {
-                Some(cell) => text(cell, room),
+                Some(cell) => text(cell, look),
                 None if failed && i == columns.start => "failed".to_owned(),
                 None => String::new(),
             });
@@ -114,12 +143,14 @@ fn stack(head: &str, room: Room) -> String {
     }
 }
 
-fn text(cell: &Cell, room: Room) -> String {
+fn text(cell: &Cell, look: Look) -> String {
+    let room = look.room;
     match cell {
         Cell::Blank => String::new(),
         Cell::Text(text) | Cell::Number(text) => text.clone(),
         Cell::Estimate(mean, half) => estimate(*mean, *half, room),
         Cell::Bound(value) => bound(*value, room),
+        Cell::Below(value) if look.in_words => format!("cannot tell (< {})", bound(*value, room)),
         Cell::Below(value) => format!(
             "<{}{}",
             if room == Room::Ample { " " } else { "" },

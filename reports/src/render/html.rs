@@ -483,7 +483,7 @@ fn draw_cell(cell: &Cell) -> Markup {
             Cell::Text(text) => { td.words { (text) } }
             Cell::Number(text) => { td { (text) } }
             Cell::Bound(value) => { td.quiet { (bound(*value, Room::Ample)) } }
-            Cell::Below(value) => { td.untold { "< " (bound(*value, Room::Ample)) } }
+            Cell::Below(value) => { td.untold { "cannot tell (< " (bound(*value, Room::Ample)) ")" } }
             Cell::CannotTell => { td.untold { "cannot tell" } }
             Cell::Failed => { td.failed { "failed" } }
             Cell::Estimate(mean, half) => {

@@ -276,7 +276,7 @@ fn text(cell: &Cell) -> String {
         Cell::Text(text) | Cell::Number(text) => escape(text),
         Cell::Estimate(mean, half) => estimate(*mean, *half, Room::Ample),
         Cell::Bound(value) => bound(*value, Room::Ample),
-        Cell::Below(value) => format!("&lt; {}", bound(*value, Room::Ample)),
+        Cell::Below(value) => format!("cannot tell (&lt; {})", bound(*value, Room::Ample)),
         Cell::CannotTell => "cannot tell".to_owned(),
         Cell::Failed => "failed".to_owned(),
     }

@@ -1,10 +1,10 @@
 //! The bill for a terminal: the answer, the bill by size and by capture, the tail, and what
 //! must be said. Everything is plain text first; colour only repeats what the text says.
 
-use super::grid::{Drawn, columns, parts};
+use super::grid::{Drawn, Look, columns, parts};
 use super::paint::{Paint, wrap};
 use crate::bill::{
-    self, Bill, Cell, GroupBill, Matrix, Room, RowKind, Span, TEMPERATURES, Table, legend,
+    self, Bill, Cell, GroupBill, Matrix, RowKind, Span, TEMPERATURES, Table, legend,
 };
 use crate::record::{Record, RecordError, Temperature, WorkloadKind};
 
@@ -358,12 +358,15 @@ impl Page {
             let note = self.paint.quiet(&line);
             self.line(&note);
         }
-        let ample = Drawn::new(table, 0..columns(table), Room::Ample);
-        if ample.width() <= self.width {
-            self.drawn(&ample);
-        } else {
-            for part in parts(table, self.width) {
-                self.drawn(&part);
+        let looks = Look::AMPLE.iter();
+        let ample = looks.map(|look| Drawn::new(table, 0..columns(table), *look));
+        let fitting = ample.into_iter().find(|drawn| drawn.width() <= self.width);
+        match fitting {
+            Some(drawn) => self.drawn(&drawn),
+            None => {
+                for part in parts(table, self.width) {
+                    self.drawn(&part);
+                }
             }
         }
         for row in &table.rows {

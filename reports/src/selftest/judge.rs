@@ -1,7 +1,8 @@
 //! Whether a selftest contradicts what the tool says of itself.
 
 use super::{
-    ALARMS_BY_DESIGN, ALARMS_MAX, POWER_BY_DESIGN, POWER_MIN, Selftest, Subject, Told, told,
+    ALARMS_BY_DESIGN, ALARMS_MAX, COMPARISON_SECONDS_MAX, POWER_BY_DESIGN, POWER_MIN, Selftest,
+    Subject, Told, told,
 };
 use crate::stats::{CONFIDENCE, Estimate, binomial, coverage, median, smallest_told};
 
@@ -15,6 +16,8 @@ pub enum Verdict {
     Holds,
     /// So few comparisons that no outcome could contradict anything.
     TooFew,
+    /// A comparison took longer than it may.
+    TooSlow,
     /// Slow-downs went unseen, and no more could be seen: instances differ too much here.
     Noisy,
     /// It tells what is not there, or does not tell what it should.
@@ -39,13 +42,14 @@ pub struct Row {
 /// A subject, judged.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
-    /// False alarms, intervals that hold 0, slow-downs told.
+    /// False alarms, intervals that hold 0, slow-downs told, comparisons in time.
     pub rows: Vec<Row>,
     /// Smallest slow-down that a comparison tells here at the rates of the design, percent: of the
     /// median comparison.
     pub smallest_percent: Option<f64>,
-    /// Part of 95 % intervals that hold the mean, in a simulation on the twins' instances.
-    pub covered: Option<f64>,
+    /// Kinds of 95 % intervals, each with how many of them hold what is true, 0 to 1, in a simulation
+    /// on the twins' instances.
+    pub covered: Vec<(String, f64)>,
     /// The longest comparison, seconds.
     pub seconds_max: f64,
     /// The worst of the rows.
@@ -54,21 +58,26 @@ pub struct Judged {
 
 /// Judges every subject, in order.
 pub fn judge(selftest: &Selftest) -> Vec<Judged> {
-    selftest.subjects.iter().map(judge_one).collect()
+    let step_ns = selftest.provenance.clock.step_ns;
+    let subjects = selftest.subjects.iter();
+    subjects
+        .map(|subject| judge_one(subject, step_ns))
+        .collect()
 }
 
-fn judge_one(subject: &Subject) -> Judged {
+/// Smallest slow-down that such instances tell at the rates of the design, percent.
+pub fn told_here(percent: &[f64]) -> Option<f64> {
+    smallest_told(percent, ALARMS_BY_DESIGN, POWER_BY_DESIGN)
+}
+
+fn judge_one(subject: &Subject, step_ns: f64) -> Judged {
     let smallest_percent = smallest_percent(subject);
     let rows = vec![
         alarms(subject),
         intervals(subject),
         power(subject, smallest_percent),
+        in_time(subject),
     ];
-    let pool: Vec<f64> = subject
-        .comparisons
-        .iter()
-        .flat_map(|c| c.twin_percent.iter().copied())
-        .collect();
     let seconds = subject.comparisons.iter().map(|c| c.seconds);
     Judged {
         verdict: rows
@@ -77,15 +86,42 @@ fn judge_one(subject: &Subject) -> Judged {
             .max()
             .unwrap_or(Verdict::Fails),
         smallest_percent,
-        covered: coverage::of_estimates(&pool, subject.instances as usize, SEED),
+        covered: covered(subject, step_ns),
         seconds_max: seconds.fold(0.0, f64::max),
         rows,
     }
 }
 
+/// Runs a side of which Welch's interval is simulated as well: those of a night.
+const FEW_RUNS: usize = 3;
+
+/// Every kind of interval, on what the twins differ by. What a quantile over instances is read as is
+/// simulated by the clock's step, on the same values in ns.
+fn covered(subject: &Subject, step_ns: f64) -> Vec<(String, f64)> {
+    let twins = subject.comparisons.iter().flat_map(|c| &c.twin_percent);
+    let pool: Vec<f64> = twins.copied().collect();
+    let instances = subject.instances as usize;
+    let ns_of_percent = subject.long_run_ns.mean / subject.long_run_percent.mean;
+    let pool_ns: Vec<f64> = pool.iter().map(|percent| percent * ns_of_percent).collect();
+    let shifts = |count: usize| {
+        let name = format!("two means, of {count} each (Welch's t)");
+        Some((name, coverage::of_shifts(&pool, [count, count], SEED)?))
+    };
+    let mean = || {
+        let name = format!("a mean of {instances} (Student's t)");
+        Some((name, coverage::of_estimates(&pool, instances, SEED)?))
+    };
+    let quantile = || {
+        let name = format!("a quantile over {instances}, and a step of the clock");
+        let covered = coverage::of_quantiles(&pool_ns, instances, step_ns, SEED)?;
+        Some((name, covered))
+    };
+    let all = [mean(), quantile(), shifts(instances), shifts(FEW_RUNS)];
+    all.into_iter().flatten().collect()
+}
+
 fn smallest_percent(subject: &Subject) -> Option<f64> {
-    let of =
-        |c: &super::Comparison| smallest_told(&c.slowed_percent, ALARMS_BY_DESIGN, POWER_BY_DESIGN);
+    let of = |c: &super::Comparison| told_here(&c.slowed_percent);
     let all: Vec<f64> = subject.comparisons.iter().filter_map(of).collect();
     median(&all)
 }
@@ -143,6 +179,25 @@ fn power(subject: &Subject, smallest_percent: Option<f64>) -> Row {
         of,
         fails_at: too_few.map_or(String::new(), |n| format!("{n} or fewer")),
         verdict: verdict(too_few.map(|n| count <= n), worst),
+    }
+}
+
+/// A comparison ends in time.
+fn in_time(subject: &Subject) -> Row {
+    let of = subject.comparisons.len() as u64;
+    let count = count(subject, |c| c.seconds <= COMPARISON_SECONDS_MAX);
+    Row {
+        what: "compared within 10 s",
+        count,
+        of,
+        fails_at: of
+            .checked_sub(1)
+            .map_or(String::new(), |n| format!("{n} or fewer")),
+        verdict: if count == of {
+            Verdict::Holds
+        } else {
+            Verdict::TooSlow
+        },
     }
 }
 

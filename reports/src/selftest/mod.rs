@@ -10,8 +10,8 @@ mod tables;
 
 pub use axis::{Axis, Figure, Level, Look};
 pub use axis_tables::{axis_sentences, axis_tables, warnings};
-pub use judge::{Judged, Row, Verdict, judge};
-pub use sensitivity::{Difference, JudgedAxis, Says, judge as judge_axes};
+pub use judge::{Judged, Row, Verdict, judge, told_here};
+pub use sensitivity::{Difference, JudgedAxis, Says, floor_percent, judge as judge_axes};
 pub use tables::{sentence, tables};
 
 use serde::{Deserialize, Serialize};
@@ -22,6 +22,9 @@ use crate::stats::{Estimate, p_of_zero};
 /// The schema this code writes. What has the one before, `/1`, is read as well: it had no looks.
 pub const SCHEMA: &str = "tunneltax-selftest/2";
 
+/// The one before.
+pub const SCHEMA_BEFORE: &str = "tunneltax-selftest/1";
+
 /// Part of the comparisons with nothing to tell in which something may be told: by design of the
 /// test, two-sided.
 pub const ALARMS_BY_DESIGN: f64 = 0.002;
@@ -31,6 +34,9 @@ pub const POWER_BY_DESIGN: f64 = 0.99;
 pub const ALARMS_MAX: f64 = 0.01;
 /// Part of slow-downs told that the record must contradict for the selftest to fail.
 pub const POWER_MIN: f64 = 0.95;
+
+/// What a comparison may take, seconds.
+pub const COMPARISON_SECONDS_MAX: f64 = 10.0;
 
 /// One selftest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,6 +6,7 @@
 //! together (Holm), those of the burst on their own. Links are judged among themselves
 //! ([`Blocks`]).
 
+use super::Selftest;
 use super::axis::{Axis, Figure, Level, Look};
 use crate::compare::MARGIN_PERCENT;
 use crate::stats::{Blocks, CONFIDENCE, Estimate, holm, p_of_zero, smallest_difference};
@@ -164,6 +165,26 @@ fn of_level(
 pub fn blocks(look: &Look, figure: Figure) -> Option<Blocks> {
     let values: Vec<&[f64]> = look.levels.iter().map(|level| level.of(figure)).collect();
     Blocks::new(&values)
+}
+
+/// The floor under a comparison of builds, percent: what the ratio of tunnel to forward differs by
+/// in 95 % of all pairs of builds that only their links make different, one process each; of the
+/// size at which it is largest. `None` where links were not looked at, or not for two turns.
+pub fn floor_percent(selftest: &Selftest) -> Option<f64> {
+    let looks = selftest.looks.as_deref().unwrap_or_default();
+    let of = |look: &Look| {
+        let ratios = |level: &Level| -> Vec<f64> {
+            let pairs = level.tunnel_ns.iter().zip(&level.forward_ns);
+            pairs
+                .map(|(tunnel, forward)| (tunnel / forward).ln())
+                .collect()
+        };
+        let ratios: Vec<Vec<f64>> = look.levels.iter().map(ratios).collect();
+        let ratios: Vec<&[f64]> = ratios.iter().map(Vec::as_slice).collect();
+        Some(100.0 * Blocks::new(&ratios)?.apart()?.exp_m1())
+    };
+    let links = looks.iter().filter(|look| look.axis == Axis::Links);
+    links.filter_map(of).reduce(f64::max)
 }
 
 fn of_links(look: &Look, figure: Figure) -> Option<Difference> {

@@ -1,6 +1,8 @@
 //! A selftest as tables and sentences.
 
-use super::{ALARMS_BY_DESIGN, Judged, POWER_BY_DESIGN, Selftest, Subject, Verdict};
+use super::{
+    ALARMS_BY_DESIGN, COMPARISON_SECONDS_MAX, Judged, POWER_BY_DESIGN, Selftest, Subject, Verdict,
+};
 use crate::bill::{Cell, Room, RowKind, Table, TableRow, estimate, three};
 use crate::stats::Estimate;
 
@@ -28,8 +30,24 @@ fn table(subject: &Subject, judged: &Judged) -> Table {
         head: ["", "seen", "contradicted by", "promise"]
             .map(str::to_owned)
             .to_vec(),
-        rows: rows.collect(),
+        rows: rows.chain(covered(judged)).collect(),
     }
+}
+
+/// The simulated intervals: what is seen is not judged, as it is the same record that is simulated on.
+fn covered(judged: &Judged) -> impl Iterator<Item = TableRow> {
+    let heading = TableRow {
+        label: "95 % intervals that hold, simulated on the twins".to_owned(),
+        kind: RowKind::Heading,
+        cells: Vec::new(),
+    };
+    let rows = judged.covered.iter().map(|(what, covered)| TableRow {
+        label: what.clone(),
+        kind: RowKind::Inner,
+        cells: vec![Cell::Number(format!("{} %", three(100.0 * covered)))],
+    });
+    let heading = (!judged.covered.is_empty()).then_some(heading);
+    heading.into_iter().chain(rows)
 }
 
 fn note(subject: &Subject, judged: &Judged) -> String {
@@ -51,13 +69,7 @@ fn note(subject: &Subject, judged: &Judged) -> String {
             100.0 * ALARMS_BY_DESIGN,
         )
     });
-    let covered = judged.covered.map(|covered| {
-        format!(
-            "in a simulation on these twins {} % of the 95 % intervals hold the mean",
-            three(100.0 * covered)
-        )
-    });
-    let parts = [Some(comparisons), least, covered];
+    let parts = [Some(comparisons), least];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
@@ -72,6 +84,7 @@ fn says(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Holds => "not contradicted",
         Verdict::TooFew => "too few to tell",
+        Verdict::TooSlow => "too slow here",
         Verdict::Noisy => "cannot hold here",
         Verdict::Fails => "BROKEN",
     }
@@ -103,6 +116,15 @@ pub fn sentence(selftest: &Selftest, judged: &[Judged]) -> String {
         }
         Verdict::TooFew => "The comparisons are too few for any outcome to contradict the tool; give more --seconds."
             .to_owned(),
+        Verdict::TooSlow => {
+            let longest = judged.iter().map(|j| j.seconds_max).fold(0.0, f64::max);
+            format!(
+                "A comparison took {} s, and {COMPARISON_SECONDS_MAX} s is what it may take: nothing is \
+                 contradicted, but this host is too slow or too busy now. Stop what else runs, or try another \
+                 hour.",
+                three(longest)
+            )
+        }
         Verdict::Noisy => {
             let least: Vec<String> = pairs()
                 .filter_map(|(subject, judged)| {
