@@ -432,6 +432,9 @@ pub struct LoadArguments {
     /// When packets come
     #[arg(long, value_enum, default_value_t = ArrivalKind::Poisson)]
     pub arrivals: ArrivalKind,
+    /// One load more: the capture's own times, divided by this, with --arrivals capture
+    #[arg(long, value_name = "FACTOR", value_parser = speed_up)]
+    pub speed_up: Option<f64>,
     /// The load that all cases have alike, Gbit/s of inner packets
     #[arg(long, value_name = "GBPS", default_value_t = 1.0, value_parser = gbps)]
     pub gbps: f64,
@@ -460,6 +463,14 @@ fn gbps(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(gbps) if (0.000_1..=1000.0).contains(&gbps) => Ok(gbps),
         _ => Err("give a number from 0.0001 to 1000".to_owned()),
+    }
+}
+
+/// What a capture's times can be divided by.
+fn speed_up(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (1.0..=1e9).contains(&factor) => Ok(factor),
+        _ => Err("give a number from 1 to 1000000000".to_owned()),
     }
 }
 

@@ -81,10 +81,24 @@ pub fn host(pinned_to: Option<usize>) -> Host {
             .and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok())
             .map(|kib| kib << 10),
         kernel: read("/proc/sys/kernel/osrelease").unwrap_or_default(),
-        governor: read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        governor: governor(&[pinned_to.unwrap_or(0)]),
         hypervisor: cpu::hypervisor(),
         counters: Some(counters()),
     }
+}
+
+/// Frequency governor of these CPUs, or all of theirs where they have several; nothing where the
+/// kernel offers none.
+pub fn governor(cpus: &[usize]) -> Option<String> {
+    governor_in(Path::new("/sys/devices/system/cpu"), cpus)
+}
+
+fn governor_in(folder: &Path, cpus: &[usize]) -> Option<String> {
+    let of = |cpu: &usize| read(folder.join(format!("cpu{cpu}/cpufreq/scaling_governor")));
+    let mut governors: Vec<String> = cpus.iter().filter_map(of).collect();
+    governors.sort_unstable();
+    governors.dedup();
+    (!governors.is_empty()).then(|| governors.join(", "))
 }
 
 /// Whether the CPU counts events for this program.
@@ -168,4 +182,24 @@ pub(crate) fn field(text: &str, key: &str) -> Option<String> {
         let (name, value) = line.split_once(':')?;
         (name.trim() == key).then(|| value.trim().to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_governor_is_that_of_the_cpus_that_measure() {
+        let folder = tempfile::tempdir().unwrap();
+        for (cpu, governor) in [(0, "performance"), (3, "powersave"), (4, "powersave")] {
+            let of = folder.path().join(format!("cpu{cpu}/cpufreq"));
+            fs::create_dir_all(&of).unwrap();
+            fs::write(of.join("scaling_governor"), format!("{governor}\n")).unwrap();
+        }
+        let of = |cpus: &[usize]| governor_in(folder.path(), cpus);
+        assert_eq!(of(&[3]).as_deref(), Some("powersave"));
+        assert_eq!(of(&[3, 4]).as_deref(), Some("powersave"));
+        assert_eq!(of(&[3, 0]).as_deref(), Some("performance, powersave"));
+        assert_eq!(of(&[1]), None);
+    }
 }

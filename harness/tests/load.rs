@@ -44,11 +44,13 @@ fn a_bundled_capture_at_its_own_times() {
     for case in cases {
         let figures = &case["figures"];
         assert!(figures["service"]["limit_pps"]["mean"].as_f64() > Some(1e3));
-        assert!(
-            figures["throughput"]["paced_pdr"]["lower_pps"]
-                .as_f64()
-                .is_some()
-        );
+        let throughput = &figures["throughput"];
+        assert!(throughput["paced_trials"].as_u64() > Some(0));
+        for rate in ["paced_ndr", "paced_pdr", "modelled_ndr"] {
+            assert!(throughput[rate]["lower_pps"].as_f64().is_some());
+            let searched = array(&throughput[rate], "instances").len();
+            assert_eq!(record["instances"], searched);
+        }
         let loads = array(figures, "loads");
         // Six parts of the limit, and the load of all.
         assert_eq!(loads.len(), 7);
@@ -59,11 +61,54 @@ fn a_bundled_capture_at_its_own_times() {
                 assert!(sight["packets"].as_u64() > Some(0), "{load}");
                 assert!(sight["histogram_ns"].as_str().unwrap().starts_with("HISTF"));
                 assert!(sight["queue_max"].as_u64() <= Some(1024));
+                let means = array(&sight["latency_ns"], "instances").len();
+                assert_eq!(record["instances"], means);
             }
         }
         // What all cases have alike is alike.
         assert!((loads[6]["offered_gbps"].as_f64().unwrap() - 1.0).abs() < 1e-6);
     }
+    // Forward once more, at the load of all; the tunnel is held against it.
+    assert_eq!(record["twin"]["case"], "forward");
+    assert!(record["twin"]["paced"]["packets"].as_u64() > Some(0));
+    assert!(said.contains("At the same load"));
+}
+
+#[test]
+fn a_capture_sped_up_is_one_load_more() {
+    let out = folder();
+    let file = bundled("dns.pcapng");
+    let of = |factor: &str| {
+        let speed_up = format!("--speed-up={factor}");
+        let options = [
+            "--arrivals=capture",
+            &speed_up,
+            "--json",
+            file.to_str().unwrap(),
+        ];
+        load(out.path(), &options)
+    };
+    let done = of("1");
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let record = json(&out.path().join("load.json"));
+    let own = |record: &Value| array(&record["cases"][0]["figures"], "loads")[7].clone();
+    let slow = own(&record);
+    assert_eq!(slow["speed_up"], 1.0);
+    // Packets of names are far apart: too far for a trial on the clock, not in virtual time.
+    let pps = slow["offered_pps"].as_f64().unwrap();
+    assert!(pps < 1280.0, "{pps}");
+    assert_eq!(slow["paced"]["packets"], 0);
+    assert!(slow["modelled"]["packets"].as_u64() >= record["packets"].as_u64());
+    let factor = (2e5 / pps).round().to_string();
+    let done = of(&factor);
+    assert_eq!(done.status.code(), Some(0), "{}", text(&done.stderr));
+    let fast = own(&json(&out.path().join("load.json")));
+    let ratio = fast["offered_pps"].as_f64().unwrap() / pps;
+    assert!(
+        (ratio / factor.parse::<f64>().unwrap() - 1.0).abs() < 1e-9,
+        "{ratio}"
+    );
+    assert!(fast["paced"]["packets"].as_u64() > Some(0));
 }
 
 #[test]
@@ -92,6 +137,8 @@ fn generated_packets_received_and_the_record_on_standard_output() {
         assert!(loads[6][sight]["dropped"].as_u64() > Some(0), "{sight}");
         assert_eq!(loads[6][sight]["queue_max"], 64);
     }
+    // One case alone is held against none.
+    assert_eq!(printed["twin"], Value::Null);
 }
 
 /// One sentence on standard error, and no file.
@@ -116,6 +163,16 @@ fn what_cannot_be_done_is_said_in_one_sentence() {
     refused(&["--size=9000"], 2, &["--mtu"]);
     refused(&["--case=nonsense"], 2, &["tunneltax list"]);
     refused(&["gone.pcap"], 1, &["gone.pcap", "does not exist"]);
+    let poisson = ["--speed-up=10"];
+    refused(&poisson, 2, &["--speed-up", "--arrivals capture"]);
+    refused(&["--speed-up=0.5"], 2, &["--speed-up", "from 1"]);
+    let dns = bundled("dns.pcapng");
+    let flood = [
+        "--arrivals=capture",
+        "--speed-up=1e9",
+        dns.to_str().unwrap(),
+    ];
+    refused(&flood, 2, &["--speed-up", "more than", "give less than"]);
     let generated = ["--size=350", "--arrivals=capture"];
     refused(&generated, 2, &["no times", "--arrivals poisson"]);
 }

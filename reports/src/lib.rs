@@ -6,9 +6,9 @@
 //! | [`stats`] | figures with their uncertainty | |
 //! | [`histogram`] | the stored form of a distribution | |
 //! | [`model`] | queueing in virtual time | |
-//! | [`load`] | the versioned result of a run under load | `record`, `stats`, `histogram`, `model` |
+//! | [`load`] | the versioned result of a run under load | `record`, `stats`, `histogram`, `model`, `bill` |
 //! | [`bill`] | a record, judged once | `record`, `histogram` |
-//! | [`scale`] | workers at the same time, and what they do of what one does | `record`, `stats` |
+//! | [`scale`] | workers at the same time, and what they do of what one does | `record`, `stats`, `bill` |
 //! | [`selftest`] | what the tool told of itself, and whether that holds | `record`, `stats`, `bill`, `compare` |
 //! | [`compare`] | two runs, held against each other | `record`, `stats`, `bill` |
 //! | [`render`] | three looks at one bill, two at a comparison and a selftest | `bill`, `compare`, `selftest`, `record` |

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
 use rand::seq::SliceRandom;
@@ -15,6 +15,7 @@ use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Workload;
+use tunneltax_reports::bill::three;
 use tunneltax_reports::load::{Arrivals, LoadRecord, SCHEMA};
 use tunneltax_reports::model::arrivals::{Gaps, Kind, NoSchedule};
 use tunneltax_reports::model::queue::Rules;
@@ -28,7 +29,7 @@ use crate::failure::Failure;
 use crate::generated::Generated;
 use crate::host;
 use crate::load::{
-    Bench, Instance, LOADS_PERCENT, Packets, Plan, Stream, Streamed, Tally, throughput,
+    Bench, Instance, OWN, OwnTimes, Packets, Plan, Stream, Streamed, Tally, searched,
 };
 use crate::output;
 use crate::outset;
@@ -42,6 +43,12 @@ const ROUNDS_MIN: u32 = 2;
 
 /// Measures and reports.
 pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
+    if arguments.speed_up.is_some() && arguments.arrivals != ArrivalKind::Capture {
+        return Err(Failure::Usage(
+            "--speed-up: only a capture's own times can be sped up; add --arrivals capture"
+                .to_owned(),
+        ));
+    }
     let cases = cases(arguments)?;
     let stop = run::stop_on_interrupt()?;
     output::prepare(&arguments.out)?;
@@ -67,7 +74,9 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
             ring: usize::from(arguments.ring),
         },
         common_pps: arguments.gbps * 1e9 / 8.0 / mean_bytes,
+        own: own_times(arguments.speed_up, gaps.as_ref()),
     };
+    let ground = ground(&cases);
     let record = LoadRecord {
         schema: SCHEMA.to_owned(),
         state: "running".to_owned(),
@@ -88,21 +97,31 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
         frames: 0,
         instances: 0,
         cases: Vec::new(),
+        twin: None,
     };
-    let tallies = cases.iter().zip(&carried.failed);
+    // The twin is the last of the lanes.
+    let with_twin = cases.iter().zip(&carried.failed);
+    let twin = ground.map(|at| (&cases[at], &carried.failed[at]));
+    let lanes: Vec<(&'static Case, Option<String>)> = with_twin
+        .chain(twin)
+        .map(|(case, why)| (*case, why.clone()))
+        .collect();
     let mut run = Run {
         arguments,
         bench: &bench,
-        cases: &cases,
+        lanes: lanes.iter().map(|(case, _)| *case).collect(),
+        has_twin: ground.is_some(),
         workload,
         stop: &stop,
         record,
-        tallies: tallies
-            .map(|(case, why)| Tally::new(case.id, why.clone()))
+        tallies: lanes
+            .into_iter()
+            .map(|(case, why)| Tally::new(case.id, why, bench.loads()))
             .collect(),
         anchors: Vec::new(),
         disturbance,
         started: Instant::now(),
+        rest_seconds: plan.rest_seconds,
         bar: progress::bar(plan.instances as usize, arguments.quiet || arguments.json),
         rng: ChaCha8Rng::seed_from_u64(arguments.selection.seed),
     };
@@ -133,6 +152,13 @@ fn cases(arguments: &LoadArguments) -> Result<Vec<&'static Case>, Failure> {
         selection.cases.clone()
     };
     over_underlay(select_cases(&globs, &[])?, selection.underlay)
+}
+
+/// The case that others are held against: forward, or else the first; none where there is one
+/// alone.
+fn ground(cases: &[&'static Case]) -> Option<usize> {
+    let forward = cases.iter().position(|case| case.id == DEFAULT_CASES[0]);
+    (cases.len() > 1).then(|| forward.unwrap_or(0))
 }
 
 fn packets(
@@ -186,6 +212,15 @@ fn gaps(
     })
 }
 
+/// The capture's own times, faster.
+fn own_times(speed_up: Option<f64>, gaps: Option<&Gaps>) -> Option<OwnTimes> {
+    let (speed_up, gaps) = speed_up.zip(gaps)?;
+    Some(OwnTimes {
+        speed_up,
+        pps: speed_up * 1e9 / gaps.mean_ns(),
+    })
+}
+
 fn kind(arrivals: ArrivalKind) -> Kind {
     match arrivals {
         ArrivalKind::Capture => Kind::Capture,
@@ -216,7 +251,9 @@ fn arrivals(kind: Kind, gaps: Option<&Gaps>) -> Arrivals {
 struct Run<'a> {
     arguments: &'a LoadArguments,
     bench: &'a Bench<'a>,
-    cases: &'a [&'static Case],
+    /// The cases, and behind them the ground case once more, where it has a twin.
+    lanes: Vec<&'static Case>,
+    has_twin: bool,
     workload: &'a Workload<'a>,
     stop: &'a AtomicBool,
     record: LoadRecord,
@@ -224,6 +261,8 @@ struct Run<'a> {
     anchors: Vec<Anchor>,
     disturbance: Disturbance,
     started: Instant,
+    /// What an instance takes behind its rounds, seconds: of the last one, or as planned.
+    rest_seconds: f64,
     bar: ProgressBar,
     rng: ChaCha8Rng,
 }
@@ -231,6 +270,10 @@ struct Run<'a> {
 impl Run<'_> {
     fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    fn is_twin(&self, lane: usize) -> bool {
+        self.has_twin && lane + 1 == self.lanes.len()
     }
 
     /// One fresh instance of every case, in turns; kept on disk when it is finished.
@@ -242,7 +285,7 @@ impl Run<'_> {
         let frames = (self.bench.plan.frames / packets).max(room) * packets;
         self.record.frames = frames as u32;
         let mut arenas: Vec<_> = self
-            .cases
+            .lanes
             .iter()
             .map(|case| paced::arena(case, self.workload, frames))
             .collect();
@@ -252,30 +295,61 @@ impl Run<'_> {
         };
         let mut lanes: Vec<Option<Instance<'_, '_, '_>>> = Vec::new();
         for (at, arena) in arenas.iter_mut().enumerate() {
-            let opened = Paced::open(self.cases[at], &setup, gateway, self.workload, arena)
+            let is_twin = self.is_twin(at);
+            let opened = Paced::open(self.lanes[at], &setup, gateway, self.workload, arena)
                 .map_err(|why| why.to_string())
-                .and_then(|paced| Instance::begin(self.bench, paced, self.workload));
+                .and_then(|paced| Instance::begin(self.bench, paced, self.workload, is_twin));
             lanes.push(self.unless_failed(at, opened));
         }
-        self.rounds(&mut lanes);
         if instance == 0 {
-            self.search(&mut lanes);
+            self.not_overloaded(&lanes)?;
         }
+        self.rounds(&mut lanes, instance);
+        let rounds_over = Instant::now();
+        self.search(&mut lanes);
         for (at, lane) in lanes.into_iter().enumerate() {
-            let Some((found, trials)) = lane.map(Instance::finish) else {
-                continue;
-            };
-            let whole = trials.len() > LOADS_PERCENT.len();
+            let Some(lane) = lane else { continue };
+            let whole = lane.is_whole();
+            let (found, trials) = lane.finish();
             if let Some(found) = found.filter(|_| whole && self.tallies[at].failed.is_none()) {
-                self.tallies[at].add(self.bench, found, trials);
+                self.tallies[at].add(self.bench, found, &trials);
             }
         }
+        self.rest_seconds = rounds_over.elapsed().as_secs_f64();
         let finished = self.tallies.iter().map(Tally::instances).max();
         self.record.instances = finished.unwrap_or(0) as u32;
         if self.record.instances > 0 {
             self.write()?;
         }
         Ok(())
+    }
+
+    /// Refuses a capture that comes faster than some case carries: all that could be shown is a ring
+    /// that is always full.
+    fn not_overloaded(&self, lanes: &[Option<Instance<'_, '_, '_>>]) -> Result<(), Failure> {
+        let Some(own) = self.bench.own else {
+            return Ok(());
+        };
+        let limits = self.lanes.iter().zip(lanes);
+        let limits = limits.filter_map(|(case, lane)| Some((case.id, lane.as_ref()?.limit_pps())));
+        let Some((case, limit_pps)) = limits.min_by(|a, b| a.1.total_cmp(&b.1)) else {
+            return Ok(());
+        };
+        if own.pps <= limit_pps {
+            return Ok(());
+        }
+        let most = own.speed_up * limit_pps / own.pps;
+        let next = if most < 1.0 {
+            "it is more than that at its own times: leave --speed-up out".to_owned()
+        } else {
+            format!("give less than {most:.0}")
+        };
+        Err(Failure::Usage(format!(
+            "--speed-up {}: {} million packets a second are more than {case} carries here, {} million; {next}",
+            own.speed_up,
+            three(own.pps / 1e6),
+            three(limit_pps / 1e6),
+        )))
     }
 
     /// The value, unless the case has failed; then why is kept.
@@ -290,24 +364,24 @@ impl Run<'_> {
         }
     }
 
-    /// Rounds until the instance's time is over: the closed loop, and every load in an order drawn
+    /// Rounds until what is left of the instance's time is needed for the rest: the closed loop, and every load in an order drawn
     /// anew, the cases in turns.
-    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) {
-        let start = Instant::now();
+    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>], instance: u32) {
+        let until = self.bench.plan.instance_seconds * f64::from(instance + 1) - self.rest_seconds;
         let mut round = 0;
-        let mut loads: Vec<usize> = (0..=LOADS_PERCENT.len()).collect();
+        let mut loads: Vec<usize> = (0..self.bench.loads()).collect();
         let mut order: Vec<usize> = (0..lanes.len()).collect();
-        while round < ROUNDS_MIN || start.elapsed().as_secs_f64() < self.bench.plan.instance_seconds
-        {
+        while round < ROUNDS_MIN || self.started.elapsed().as_secs_f64() < until {
             self.anchors.extend(Anchor::read(self.bench.clock));
             loads.shuffle(&mut self.rng);
             for step in 0..=loads.len() {
                 order.shuffle(&mut self.rng);
+                // The same times for all cases, so that chance is in no difference between them.
+                let seed = self.rng.random();
                 for &at in &order {
                     if self.stopped() {
                         return;
                     }
-                    let seed = self.rng.random();
                     let Some(lane) = lanes.get_mut(at).and_then(Option::as_mut) else {
                         continue;
                     };
@@ -322,15 +396,17 @@ impl Run<'_> {
         }
     }
 
-    /// The largest loads, by one instance.
+    /// The largest loads of every case, each for its part of the time.
     fn search(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>]) {
-        for (at, lane) in lanes.iter_mut().enumerate() {
+        let cases = self.lanes.len() - usize::from(self.has_twin);
+        let seconds = self.bench.plan.search_seconds / cases.max(1) as f64;
+        let time = Duration::from_secs_f64(seconds);
+        for (at, lane) in lanes.iter_mut().enumerate().take(cases) {
             let Some(lane) = lane else { continue };
             let Some(found) = lane.found() else { continue };
-            let mean_bytes = self.record.mean_inner_bytes;
-            let outcome = throughput(self.bench, lane, &found, mean_bytes, self.stop);
+            let outcome = searched(self.bench, lane, &found, time, self.stop);
             let found = self.unless_failed(at, outcome.map_err(|why| why.to_string()));
-            self.tallies[at].throughput = found.flatten();
+            self.tallies[at].searched.extend(found.flatten());
         }
     }
 
@@ -342,15 +418,23 @@ impl Run<'_> {
         let Some(mean_ns) = stream.mean_ns(self.stop)? else {
             return Ok(());
         };
-        let typical = self.tallies.iter().enumerate();
+        let cases = self.tallies.iter().enumerate();
+        let typical = cases.filter(|(at, _)| !self.is_twin(*at));
         let typical = typical.filter_map(|(at, tally)| Some((at, tally.typical(self.bench)?)));
         let (places, cases): (Vec<usize>, Vec<_>) = typical.unzip();
+        let own_pps = self.bench.own.map(|own| own.speed_up * 1e9 / mean_ns);
+        let mut cases = cases;
+        for (_, rates) in &mut cases {
+            if let Some((rate, own_pps)) = rates.get_mut(OWN).zip(own_pps) {
+                *rate = own_pps;
+            }
+        }
         let modelled = stream.modelled(self.bench, mean_ns, &cases, self.stop)?;
         let Some(Streamed { seen, rule }) = modelled else {
             return Ok(());
         };
         for (at, seen) in places.into_iter().zip(seen) {
-            self.tallies[at].streamed(seen);
+            self.tallies[at].streamed(seen, own_pps);
         }
         self.record.arrivals = Arrivals {
             kind: self.bench.kind,
@@ -367,8 +451,11 @@ impl Run<'_> {
         provenance.seconds = self.started.elapsed().as_secs_f64();
         provenance.noise = self.disturbance.until_now(&self.anchors);
         let mean_bytes = self.record.mean_inner_bytes;
-        let cases = self.tallies.iter();
+        let cases = self.lanes.len() - usize::from(self.has_twin);
+        let (cases, twin) = self.tallies.split_at(cases.min(self.tallies.len()));
+        self.record.twin = twin.first().and_then(Tally::to_twin);
         self.record.cases = cases
+            .iter()
             .map(|tally| tally.to_record(self.bench, mean_bytes))
             .collect();
         output::replace(&self.arguments.out, "load.json", &self.record.to_json())

@@ -103,6 +103,8 @@ pub fn scale(arguments: &ScaleArguments) -> Result<ExitCode, Failure> {
         shop.subject(&name, None, &chunk)?;
     }
     let (mut scale, anchors) = (shop.scale, shop.anchors);
+    // Of the CPUs of the workers; this thread is bound to none.
+    scale.provenance.host.governor = host::governor(&cpus[..most]);
     scale.provenance.seconds = start.elapsed().as_secs_f64();
     scale.provenance.noise = Noise {
         // Of this thread, which only waits for workers.

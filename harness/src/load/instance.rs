@@ -8,7 +8,7 @@ use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
 use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Seen, Service};
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
-use super::{LOADS_PERCENT, Plan};
+use super::{COMMON, LOADS_PERCENT, OWN, Plan};
 
 /// Between the begin of a trial and its first packet: the loop polls before anything comes.
 const LEAD_NS: f64 = 20_000.0;
@@ -33,6 +33,17 @@ pub struct Bench<'a> {
     pub rules: queue::Rules,
     /// The load that all cases have alike, packets a second.
     pub common_pps: f64,
+    /// The capture's own, where it was asked for.
+    pub own: Option<OwnTimes>,
+}
+
+/// The capture's own times, divided by a factor.
+#[derive(Clone, Copy, Debug)]
+pub struct OwnTimes {
+    /// The factor.
+    pub speed_up: f64,
+    /// Packets a second that this makes of the packets that are replayed.
+    pub pps: f64,
 }
 
 impl Bench<'_> {
@@ -40,11 +51,33 @@ impl Bench<'_> {
         (ns * self.clock.hertz / 1e9).round() as u64
     }
 
+    /// How many loads there are.
+    pub fn loads(&self) -> usize {
+        if self.own.is_some() { OWN + 1 } else { OWN }
+    }
+
     /// Packets a second at a load of [`LOADS_PERCENT`] for a case that takes so long a packet;
-    /// behind the last, the common one.
+    /// behind the last, the common one, and then the capture's own.
     pub fn pps(&self, load: usize, burst_ns: f64) -> f64 {
-        let percent = LOADS_PERCENT.get(load);
-        percent.map_or(self.common_pps, |percent| percent / 100.0 * 1e9 / burst_ns)
+        match (LOADS_PERCENT.get(load), self.own) {
+            (Some(percent), _) => percent / 100.0 * 1e9 / burst_ns,
+            (None, Some(own)) if load == OWN => own.pps,
+            (None, _) => self.common_pps,
+        }
+    }
+
+    /// The factor of a load, where it is the capture's own.
+    pub fn speed_up_of(&self, load: usize) -> Option<f64> {
+        self.own.filter(|_| load == OWN).map(|own| own.speed_up)
+    }
+
+    /// Packets of a modelled load: the same virtual time at every one, and so the same number of
+    /// stalls; of the capture's own times at least all of them once.
+    pub fn modelled_packets(&self, load: usize, pps: f64, burst_ns: f64) -> usize {
+        let part = pps * burst_ns / 1e9;
+        let packets = (self.plan.modelled_packets as f64 * part).ceil() as usize;
+        let least = self.gaps.filter(|_| load == OWN);
+        packets.max(least.map_or(1, |gaps| gaps.ns.len()))
     }
 
     /// A schedule at a rate.
@@ -91,6 +124,8 @@ pub struct Instance<'b, 'w, 'a> {
     first: Found,
     /// The trials so far.
     pub trials: Vec<Trial>,
+    /// It is paced at the load that all cases have alike, and at no other.
+    is_twin: bool,
 }
 
 impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
@@ -99,6 +134,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         bench: &'b Bench<'b>,
         paced: Paced<'w, 'a>,
         workload: &Workload<'_>,
+        is_twin: bool,
     ) -> Result<Self, String> {
         let mut of = (paced, Closed::new(workload.len()));
         for _ in 0..FIRST_REPETITIONS {
@@ -114,6 +150,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
             closed: of.1,
             first,
             trials: Vec::new(),
+            is_twin,
         })
     }
 
@@ -188,9 +225,29 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         )
     }
 
+    /// Whether this instance is paced at a load.
+    fn takes(&self, load: usize) -> bool {
+        let pps = self.bench.pps(load, self.first.burst_ns);
+        (load == COMMON || !self.is_twin) && self.bench.plan.paces(pps)
+    }
+
+    /// Whether every load that it is paced at has a trial.
+    pub fn is_whole(&self) -> bool {
+        let mut loads = (0..self.bench.loads()).filter(|load| self.takes(*load));
+        loads.all(|load| self.trials.iter().any(|trial| trial.load == load))
+    }
+
+    /// Packets a second that the closed loop carried at first.
+    pub fn limit_pps(&self) -> f64 {
+        1e9 / self.first.burst_ns
+    }
+
     /// A paced trial at a load: a part of what the core carries at this moment, by the closed loop
     /// just before it.
     pub fn pace(&mut self, load: usize, seed: u64) -> Result<(), Wrong> {
+        if !self.takes(load) {
+            return Ok(());
+        }
         let before = self.slowness()?;
         let pps = self.bench.pps(load, self.first.burst_ns * before);
         let packets = self.bench.plan.trial_packets(pps);

@@ -3,15 +3,16 @@
 use hdrhistogram::Histogram;
 use tunneltax_reports::histogram;
 use tunneltax_reports::load::{
-    AtLoad, CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, Figures, Idle, LoadCase, Service, Sight,
-    Stalls, Throughput, compare,
+    AtLoad, CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, Figures, Idle, LoadCase, Pooled, Service,
+    Sight, Stalls, Twin, compare, trial,
 };
 use tunneltax_reports::model::queue::{Queue, Seen};
 use tunneltax_reports::stats::Estimate;
 
-use super::LOADS_PERCENT;
 use super::closed::{Found, IDLE_NS};
 use super::instance::{Bench, Trial, modelled};
+use super::search::{Searched, throughput};
+use super::{COMMON, LOADS_PERCENT, OWN};
 
 /// What the instances of a case saw.
 pub struct Tally {
@@ -20,58 +21,82 @@ pub struct Tally {
     pub failed: Option<String>,
     found: Vec<Found>,
     loads: Vec<Load>,
-    /// The largest loads, once they were searched.
-    pub throughput: Option<Throughput>,
+    /// The largest loads of each instance that was searched.
+    pub searched: Vec<Searched>,
 }
 
 /// What packets saw at one load.
 #[derive(Default)]
 struct Load {
     offered_pps: Vec<f64>,
+    /// Packets a second of all of a capture, where all came in virtual time.
+    streamed_pps: Option<f64>,
     /// Without interruption.
-    modelled: Seen,
-    /// The paced trials, and whether they were quiet: no stall, and the core as fast before as after.
-    trials: Vec<(Seen, bool)>,
-    modelled_all: Seen,
-    modelled_quiet: Seen,
+    modelled: Pooled,
+    /// The paced trials, and the model over them.
+    all: Beside,
+    /// The same of the quiet ones: no stall, and the core as fast before as after.
+    quiet: Beside,
+}
+
+/// Paced trials, and the model over the same packets at the same times.
+#[derive(Default)]
+struct Beside {
+    modelled: Pooled,
+    paced: Pooled,
+    /// Of each paced trial, what is compared.
+    trials: Vec<[Option<u64>; 2]>,
+}
+
+impl Beside {
+    /// Adds those of an instance: modelled, and paced.
+    fn add(&mut self, trials: &[(Seen, &Seen)]) {
+        if trials.is_empty() {
+            return;
+        }
+        let (mut modelled, mut paced) = (Seen::new(), Seen::new());
+        for (virtual_time, clock) in trials {
+            modelled.add(virtual_time);
+            paced.add(clock);
+            self.trials.push(trial(clock));
+        }
+        self.modelled.add(&modelled);
+        self.paced.add(&paced);
+    }
+
+    fn compared(&self, claimed: bool) -> Compared {
+        compare(&self.modelled, &self.paced, &self.trials, claimed)
+    }
 }
 
 impl Tally {
     /// Nothing yet.
-    pub fn new(case: &'static str, failed: Option<String>) -> Self {
-        let loads = (0..=LOADS_PERCENT.len()).map(|_| Load::default());
+    pub fn new(case: &'static str, failed: Option<String>, loads: usize) -> Self {
+        let loads = (0..loads).map(|_| Load::default());
         Self {
             case,
             failed,
             found: Vec::new(),
             loads: loads.collect(),
-            throughput: None,
+            searched: Vec::new(),
         }
     }
 
     /// Adds an instance: its trials, and the model over them.
-    pub fn add(&mut self, bench: &Bench<'_>, found: Found, trials: Vec<Trial>) {
-        for trial in trials {
-            let load = &mut self.loads[trial.load];
-            load.modelled_all
-                .add(&modelled(bench, &found, &trial, true));
-            let quiet = trial.stalls == 0 && trial.steady;
-            if quiet {
-                let modelled = modelled(bench, &found, &trial, false);
-                load.modelled_quiet.add(&modelled);
-            }
-            load.trials.push((trial.seen, quiet));
-        }
+    pub fn add(&mut self, bench: &Bench<'_>, found: Found, trials: &[Trial]) {
         for (at, load) in self.loads.iter_mut().enumerate() {
+            let of_load = || trials.iter().filter(|trial| trial.load == at);
+            let both = |trial| (modelled(bench, &found, trial, true), &trial.seen);
+            load.all.add(&of_load().map(both).collect::<Vec<_>>());
+            let quiet = of_load().filter(|trial| trial.stalls == 0 && trial.steady);
+            let both = |trial| (modelled(bench, &found, trial, false), &trial.seen);
+            load.quiet.add(&quiet.map(both).collect::<Vec<_>>());
             let pps = bench.pps(at, found.burst_ns);
             load.offered_pps.push(pps);
             let seed = load.offered_pps.len() as u64;
             let mut queue = Queue::new(bench.rules, &found.service, Some(&found.stalls), seed);
             let mut schedule = bench.schedule(pps, seed);
-            // The same virtual time at every load, and so the same number of stalls.
-            let part = pps * found.burst_ns / 1e9;
-            let packets = (bench.plan.modelled_packets as f64 * part).ceil() as usize;
-            for _ in 0..packets.max(1) {
+            for _ in 0..bench.modelled_packets(at, pps, found.burst_ns) {
                 queue.offer(schedule.next_ns());
             }
             load.modelled.add(&queue.finish());
@@ -89,15 +114,30 @@ impl Tally {
     }
 
     /// What all packets of a capture see in virtual time, by load, instead of what the first did.
-    pub fn streamed(&mut self, seen: Vec<Seen>) {
+    /// `own_pps` is the rate of all of them, sped up.
+    pub fn streamed(&mut self, seen: Vec<Seen>, own_pps: Option<f64>) {
         for (load, seen) in self.loads.iter_mut().zip(seen) {
-            load.modelled = seen;
+            load.modelled = Pooled::default();
+            load.modelled.add(&seen);
+        }
+        if let Some(load) = self.loads.get_mut(OWN) {
+            load.streamed_pps = own_pps;
         }
     }
 
     /// Instances that were finished.
     pub fn instances(&self) -> usize {
         self.found.len()
+    }
+
+    /// The case as a twin, which has the load that all cases have alike and no other.
+    pub fn to_twin(&self) -> Option<Twin> {
+        let load = self.loads.get(COMMON).filter(|_| self.failed.is_none())?;
+        (!self.found.is_empty()).then(|| Twin {
+            case: self.case.to_owned(),
+            modelled: Sight::new(&load.modelled, true),
+            paced: Sight::new(&load.all.paced, false),
+        })
     }
 
     /// The case as the record has it.
@@ -122,23 +162,24 @@ impl Tally {
             let load_percent = LOADS_PERCENT.get(at).copied();
             let offered_pps = Estimate::from_instances(load.offered_pps.clone())?.mean;
             let percent = load_percent.unwrap_or(100.0 * offered_pps / service.limit_pps.mean);
-            let (all, quiet) = load.compared(claimed && percent <= CLAIMED_LOAD_PERCENT + 1e-6)?;
-            let mut paced = Seen::new();
-            load.trials.iter().for_each(|(seen, _)| paced.add(seen));
+            let claimed = claimed && percent <= CLAIMED_LOAD_PERCENT + 1e-6;
+            let is_quiet = !load.quiet.trials.is_empty();
             Some(AtLoad {
                 load_percent,
+                speed_up: bench.speed_up_of(at),
+                streamed_pps: load.streamed_pps,
                 offered_pps,
                 offered_gbps: gbps(offered_pps),
                 modelled: Sight::new(&load.modelled, true),
-                paced: Sight::new(&paced, false),
-                all,
-                quiet,
+                paced: Sight::new(&load.all.paced, false),
+                all: load.all.compared(claimed),
+                quiet: is_quiet.then(|| load.quiet.compared(claimed)),
             })
         });
         Some(Figures {
             loads: loads.collect(),
             service,
-            throughput: self.throughput.clone(),
+            throughput: throughput(bench, &self.searched, mean_bytes),
         })
     }
 
@@ -181,30 +222,14 @@ impl Tally {
         of_all.for_each(|ns| lengths.saturating_record(ns.round() as u64));
         let count = self.found.iter().map(|found| found.stall_count).sum();
         let watched_ns: f64 = self.found.iter().map(|found| found.watched_ns).sum();
+        let rates = self.found.iter().map(|found| found.stalls.per_second);
         Stalls {
             threshold_ns,
             count,
             watched_seconds: watched_ns / 1e9,
             per_second: count as f64 * 1e9 / watched_ns.max(1.0),
+            rate: Estimate::from_instances(rates.collect()),
             histogram_ns: histogram::encode(&lengths),
         }
-    }
-}
-
-impl Load {
-    /// The model against all trials, and against the quiet ones.
-    fn compared(&self, claimed: bool) -> Option<(Compared, Option<Compared>)> {
-        let against = |modelled: &Seen, only_quiet: bool| {
-            let of = self.trials.iter();
-            let of = of.filter(|(_, quiet)| *quiet || !only_quiet);
-            let each: Vec<&Seen> = of.map(|(seen, _)| seen).collect();
-            let mut paced = Seen::new();
-            for seen in &each {
-                paced.add(seen);
-            }
-            (!each.is_empty()).then(|| compare(modelled, &paced, &each, claimed))
-        };
-        let all = against(&self.modelled_all, false)?;
-        Some((all, against(&self.modelled_quiet, true)))
     }
 }

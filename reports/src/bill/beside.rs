@@ -1,15 +1,9 @@
-//! What else ran beside the packets: gaps in the clock, what the kernel counted, and what spoils a
-//! run.
+//! What else ran beside the packets: gaps in the clock, and what the kernel counted.
 
-use super::{Bill, Cell, RowKind, Table, TableRow as Row, clean, count, three};
+use super::{Bill, Cell, Measuring, RowKind, Table, TableRow as Row, count, three};
 use crate::histogram;
-use crate::record::{Counted, Group, Pass, Provenance, Stalls};
+use crate::record::{Counted, Group, Pass, Stalls};
 use crate::stats::quantile::bears;
-
-/// Part of the time in stalls, or stolen, above which a run is said to be spoilt, percent.
-const SPOILT_PERCENT: f64 = 1.0;
-/// Times a second that the kernel puts the thread aside, above which somebody else wants its CPU.
-const PUT_ASIDE_PER_SECOND: f64 = 10.0;
 
 /// By group: stalls in the timed visits, and what the kernel counted from the first fill to the
 /// last comparison. `None` where no group says.
@@ -142,47 +136,11 @@ pub fn stalled(bill: &Bill<'_>) -> Option<String> {
 
 /// What spoils figures on this host or in this run, each with what can be done.
 pub fn spoilt(bill: &Bill<'_>) -> Vec<String> {
-    let provenance = &bill.record.provenance;
     let passes = || bill.groups.iter().flat_map(|of| &of.group.passes);
     let seconds: f64 = passes().map(|pass| pass.seconds).sum();
     let aside: u64 = passes().map(|p| p.counted.involuntary_switches).sum();
-    let aside = rate(aside as f64, seconds).filter(|often| *often > PUT_ASIDE_PER_SECOND);
-    let aside = aside.map(|often| {
-        format!(
-            "The kernel put the measuring thread aside {} times a second: another program wants its CPU. Stop it, or keep \
-             a CPU free of others (isolcpus, or a cpuset), and run again.",
-            three(often)
-        )
-    });
-    let mut said: Vec<String> = of_host(provenance);
-    said.extend(aside);
-    said
-}
-
-fn of_host(provenance: &Provenance) -> Vec<String> {
-    let (host, noise) = (&provenance.host, &provenance.noise);
-    let governor = host.governor.as_deref().filter(|of| *of != "performance");
-    let governor = governor.map(|governor| {
-        format!(
-            "The frequency governor is {}: the core's speed follows the load. `cpupower frequency-set -g performance` \
-             holds it, as root, and run again.",
-            clean(governor, super::NAME_CHARS)
-        )
-    });
-    let stolen = noise.steal_percent.filter(|part| *part > SPOILT_PERCENT);
-    let stolen = stolen.map(|part| {
-        format!(
-            "The hypervisor took {} % of the CPUs' time for other guests: run again when they are quiet, or on a host \
-             with dedicated cores.",
-            three(part)
-        )
-    });
-    let unpinned = host.pinned_to.is_none().then(|| {
-        "The measuring thread could not be bound to a CPU: where it moved, caches were cold. Allow \
-         sched_setaffinity, and run again."
-            .to_owned()
-    });
-    [governor, stolen, unpinned].into_iter().flatten().collect()
+    let aside = rate(aside as f64, seconds);
+    super::spoilt(&bill.record.provenance, Measuring::OneThread(aside))
 }
 
 #[cfg(test)]

@@ -44,7 +44,6 @@ pub fn remarks(bill: &Bill<'_>) -> Vec<String> {
         );
     }
     remarks.extend(beside::spoilt(bill));
-    remarks.extend(shared(bill));
     remarks.extend(beside::stalled(bill));
     remarks.extend(disturbed(bill));
     remarks.extend(clock_shares(bill));
@@ -160,20 +159,6 @@ fn baseless(bill: &Bill<'_>) -> Option<String> {
             list(&missing)
         )
     })
-}
-
-/// How much of the core was another's.
-fn shared(bill: &Bill<'_>) -> Option<String> {
-    let noise = &bill.record.provenance.noise;
-    let percent = noise.shared_percent.filter(|percent| *percent >= 1.0)?;
-    Some(format!(
-        "Another hardware thread shared the core in {} % of the looks at it ({} additions a cycle in the median, {} \
-         alone): times, and their differences, are longer than on a core of one's own. Stop what else runs here, or take a host \
-         that gives no core to two guests, and run again.",
-        three(percent),
-        three(noise.anchor_median_width),
-        three(noise.anchor_max_width),
-    ))
 }
 
 /// Where the clock itself takes more of a reading than it may.

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Pooled;
 use crate::model::queue::{Seen, percentile};
+use crate::record::Quantile;
 
 /// Most that the medians may differ, percent of the paced one.
 pub const P50_PERCENT: f64 = 15.0;
@@ -40,6 +42,12 @@ pub struct Compared {
     pub paced_p99_ns: Option<u64>,
     /// Lowest and highest 99th percentile of a paced trial, ns.
     pub paced_p99_spread_ns: Option<[u64; 2]>,
+    /// Those of both, in virtual time, that every instance bears. Records of before have none.
+    #[serde(default)]
+    pub modelled: Vec<Quantile>,
+    /// The same on the clock.
+    #[serde(default)]
+    pub paced: Vec<Quantile>,
     /// Whether the medians differ by [`P50_PERCENT`] or less.
     pub p50: Verdict,
     /// Whether the modelled 99th percentile is one that a paced trial could have had: within their
@@ -47,23 +55,31 @@ pub struct Compared {
     pub p99: Verdict,
 }
 
-/// Compares what all trials saw together; `each` are the paced ones one by one. `claimed` is
-/// whether load and service are such that the medians are claimed to agree.
-pub fn compare(modelled: &Seen, paced: &Seen, each: &[&Seen], claimed: bool) -> Compared {
-    let spread = |quantile: f64| {
-        let of_trial = |seen: &&Seen| percentile(&seen.latency, quantile);
-        let values: Vec<u64> = each.iter().filter_map(of_trial).collect();
+/// The quantiles that are compared.
+const COMPARED: [f64; 2] = [0.5, 0.99];
+
+/// Compares what all trials saw together; `trials` are the quantiles of the paced ones, one by one,
+/// ns: [`trial`]. `claimed` is whether load and service are such that the medians are claimed to
+/// agree.
+pub fn compare(
+    modelled: &Pooled,
+    paced: &Pooled,
+    trials: &[[Option<u64>; 2]],
+    claimed: bool,
+) -> Compared {
+    let spread = |at: usize| {
+        let values: Vec<u64> = trials.iter().filter_map(|trial| trial[at]).collect();
         let ends = values.iter().min().zip(values.iter().max());
         ends.filter(|_| values.len() > 1)
             .map(|(low, high)| [*low, *high])
     };
-    let both = |quantile: f64| {
-        let of = |seen: &Seen| percentile(&seen.latency, quantile);
-        (of(modelled), of(paced))
+    let [modelled_p50_ns, modelled_p99_ns] = trial(&modelled.all);
+    let [paced_p50_ns, paced_p99_ns] = trial(&paced.all);
+    let paced_p99_spread_ns = spread(1);
+    let quantiles = |of: &Pooled| {
+        let is_compared = |of: &Quantile| COMPARED.contains(&of.quantile);
+        of.quantiles().into_iter().filter(is_compared).collect()
     };
-    let ((modelled_p50_ns, paced_p50_ns), (modelled_p99_ns, paced_p99_ns)) =
-        (both(0.5), both(0.99));
-    let paced_p99_spread_ns = spread(0.99);
     let judge = |within: Option<bool>| match within {
         Some(true) => Verdict::Within,
         Some(false) => Verdict::Beyond,
@@ -76,16 +92,23 @@ pub fn compare(modelled: &Seen, paced: &Seen, each: &[&Seen], claimed: bool) -> 
         .zip(paced_p99_spread_ns)
         .map(|(ns, [low, high])| (low..=high).contains(&ns));
     Compared {
-        trials: each.len() as u32,
+        trials: trials.len() as u32,
         modelled_p50_ns,
         paced_p50_ns,
-        paced_p50_spread_ns: spread(0.5),
+        paced_p50_spread_ns: spread(0),
         modelled_p99_ns,
         paced_p99_ns,
         paced_p99_spread_ns,
+        modelled: quantiles(modelled),
+        paced: quantiles(paced),
         p50: judge(near.filter(|_| claimed)),
         p99: judge(inside),
     }
+}
+
+/// The quantiles of a trial that are compared, p50 and p99, ns, where its packets bear them.
+pub fn trial(seen: &Seen) -> [Option<u64>; 2] {
+    COMPARED.map(|quantile| percentile(&seen.latency, quantile))
 }
 
 #[cfg(test)]
@@ -100,14 +123,21 @@ mod tests {
         seen
     }
 
+    fn pooled(each: &[&Seen]) -> Pooled {
+        let mut pooled = Pooled::default();
+        for seen in each {
+            pooled.add(seen);
+        }
+        pooled
+    }
+
     #[test]
     fn medians_may_differ_by_15_percent_and_tails_by_the_spread_of_trials() {
         let (one, other) = (seen(100.0, 300.0), seen(102.0, 400.0));
-        let mut paced = one.clone();
-        paced.add(&other);
-        let trials = [&one, &other];
+        let paced = pooled(&[&one, &other]);
+        let trials = [trial(&one), trial(&other)];
         let with = |modelled: &Seen, claimed| {
-            let compared = compare(modelled, &paced, &trials, claimed);
+            let compared = compare(&pooled(&[modelled]), &paced, &trials, claimed);
             (compared.p50, compared.p99)
         };
         let (within, beyond) = (Verdict::Within, Verdict::Beyond);
@@ -116,7 +146,11 @@ mod tests {
         assert_eq!(with(&seen(80.0, 280.0), true), (beyond, beyond));
         assert_eq!(with(&seen(120.0, 350.0), false).0, Verdict::NotClaimed);
         // One trial has no spread, and ten packets no 99th percentile.
+        let one = pooled(&[&one]);
         let alone = compare(&one, &one, &trials[..1], true);
         assert_eq!(alone.p99, Verdict::NotClaimed);
+        let both = compare(&one, &paced, &trials, true);
+        assert_eq!(both.paced[0].ns.instances, [100.0, 102.0]);
+        assert_eq!(both.paced.len(), 2);
     }
 }

@@ -4,16 +4,23 @@
 //! the queue model and not off the clock says so (`modelled`).
 
 mod check;
+mod difference;
+mod sight;
 pub mod tables;
+mod throughput;
 
-pub use check::{CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, P50_PERCENT, Verdict, compare};
+pub use check::{
+    CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, P50_PERCENT, Verdict, compare, trial,
+};
+pub use difference::{Figure, Row, Twin, Verdict as DifferenceVerdict, differences};
+pub use sight::{Pooled, Sight, over_instances};
+pub use throughput::{Bounds, Rate, Throughput};
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Serialize};
 
 use crate::histogram;
 use crate::model::arrivals::Kind;
-use crate::model::queue::Seen;
 use crate::record::{Capture, Provenance, RecordError};
 use crate::stats::Estimate;
 
@@ -51,6 +58,9 @@ pub struct LoadRecord {
     pub instances: u32,
     /// The cases.
     pub cases: Vec<LoadCase>,
+    /// The ground case once more; `null` where no other is held against it.
+    #[serde(default)]
+    pub twin: Option<Twin>,
 }
 
 /// When packets come, and what the rule for timestamps did.
@@ -89,7 +99,8 @@ pub struct LoadCase {
 pub struct Figures {
     /// The closed loop.
     pub service: Service,
-    /// Parts of the limit, ascending, and then the load that all cases have alike.
+    /// Parts of the limit, ascending, then the load that all cases have alike, and the capture's own
+    /// where that was asked for.
     pub loads: Vec<AtLoad>,
     /// The largest loads; `null` where the run ended before they were searched.
     pub throughput: Option<Throughput>,
@@ -138,6 +149,9 @@ pub struct Stalls {
     pub watched_seconds: f64,
     /// `count` / `watched_seconds`.
     pub per_second: f64,
+    /// The same over the instances. Records of before do not say.
+    #[serde(default)]
+    pub rate: Option<Estimate>,
     /// How long, ns.
     pub histogram_ns: String,
 }
@@ -145,8 +159,16 @@ pub struct Stalls {
 /// What packets see at one load.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AtLoad {
-    /// Part of the limit of each instance; `null` of the load that all cases have alike.
+    /// Part of the limit of each instance; `null` of the load that all cases have alike, and of the
+    /// capture's own.
     pub load_percent: Option<f64>,
+    /// The capture's own times, divided by this; `null` of other loads.
+    #[serde(default)]
+    pub speed_up: Option<f64>,
+    /// Packets a second that come in virtual time, where that is all of a long capture at its own
+    /// times, and not its first packets.
+    #[serde(default)]
+    pub streamed_pps: Option<f64>,
     /// Packets a second that come, mean over the instances.
     pub offered_pps: f64,
     /// Inner bytes of them.
@@ -162,70 +184,11 @@ pub struct AtLoad {
     pub quiet: Option<Compared>,
 }
 
-/// What packets saw.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Sight {
-    /// True in virtual time.
-    pub modelled: bool,
-    /// Latency, queueing included, ns.
-    pub histogram_ns: String,
-    /// Packets in it.
-    pub packets: u64,
-    /// Mean latency.
-    pub mean_ns: f64,
-    /// Mean number of packets that wait, over time.
-    pub queue_mean: f64,
-    /// Most packets that waited.
-    pub queue_max: u64,
-    /// Packets that found the ring full.
-    pub dropped: u64,
-}
-
-impl Sight {
-    /// From what was seen.
-    pub fn new(seen: &Seen, modelled: bool) -> Self {
-        Self {
-            modelled,
-            histogram_ns: histogram::encode(&seen.latency),
-            packets: seen.packets(),
-            mean_ns: seen.mean_ns(),
-            queue_mean: seen.queue_mean(),
-            queue_max: seen.queue.max(),
-            dropped: seen.dropped,
-        }
+impl AtLoad {
+    /// The load that all cases have alike.
+    pub fn is_common(&self) -> bool {
+        self.load_percent.is_none() && self.speed_up.is_none()
     }
-}
-
-/// The largest loads that are carried, constant gaps (RFC 2544, 21).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Throughput {
-    /// Packets of a paced trial.
-    pub trial_packets: u64,
-    /// Paced trials at a load; it counts as carried where most of them are.
-    pub trials: u32,
-    /// The bounds are apart by this part of the lower one, or less, percent.
-    pub width_percent: f64,
-    /// No drop, in virtual time, stalls included.
-    pub modelled_ndr: Rate,
-    /// At most 0.5 % dropped, in virtual time, stalls included.
-    pub modelled_pdr: Rate,
-    /// No drop, in virtual time without stalls.
-    pub modelled_quiet_ndr: Rate,
-    /// No drop, on the clock.
-    pub paced_ndr: Rate,
-    /// At most 0.5 % dropped, on the clock.
-    pub paced_pdr: Rate,
-}
-
-/// Bounds of a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Rate {
-    /// The largest that was carried, packets a second.
-    pub lower_pps: f64,
-    /// The smallest that was not; `null` where all were.
-    pub upper_pps: Option<f64>,
-    /// `lower_pps` in inner Gbit/s.
-    pub lower_gbps: f64,
 }
 
 impl LoadRecord {

@@ -2,5 +2,6 @@
 //! them, and the largest load that it carries. Numbers in, numbers out; knows no packet.
 
 pub mod arrivals;
+pub mod loss_search;
 pub mod queue;
 pub mod search;

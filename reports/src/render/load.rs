@@ -8,11 +8,12 @@ use super::chart::{self, LoadCurve, LoadPanel};
 use super::figures::{self, Figure};
 use super::terminal::{Page, TerminalStyle};
 use super::{html, markdown, theme};
-use crate::bill::{self, Table, clean};
+use crate::bill::{self, Percentile, Table, clean};
 use crate::load::tables::{
-    Loads, check, idle, measured, remarks, sentences, service, sights, subject, throughput,
+    Loads, at_the_same_load, check, idle, measured, remarks, sentences, service, sights, subject,
+    throughput,
 };
-use crate::load::{Compared, Figures, LoadRecord};
+use crate::load::{Compared, Figures, LoadRecord, over_instances};
 use crate::record::RecordError;
 
 const TITLE: &str = "What a packet sees under load";
@@ -60,7 +61,7 @@ pub fn load_html(record: &LoadRecord) -> Result<String, RecordError> {
     let tables = tables(record, Loads::All)?;
     let said = remarks(record);
     let sentences = sentences(record)?;
-    let figure = figure(record, check(record, false)?);
+    let figure = figure(record, check(record, Loads::All, false)?);
     let line = bill::provenance_line(&record.provenance);
     let page = markup! {
         (DOCTYPE)
@@ -105,12 +106,9 @@ pub fn load_html(record: &LoadRecord) -> Result<String, RecordError> {
 }
 
 fn tables(record: &LoadRecord, shown: Loads) -> Result<Vec<Table>, RecordError> {
-    let mut tables = vec![
-        sights(record, shown, true)?,
-        sights(record, shown, false)?,
-        check(record, false)?,
-        check(record, true)?,
-    ];
+    let mut tables = vec![sights(record, shown, true)?, sights(record, shown, false)?];
+    tables.extend(at_the_same_load(record));
+    tables.extend([check(record, shown, false)?, check(record, shown, true)?]);
     tables.extend(throughput(record));
     tables.push(service(record)?);
     tables.extend(idle(record));
@@ -122,7 +120,7 @@ fn figure(record: &LoadRecord, table: Table) -> Figure {
         .take(PANELS_MAX)
         .map(|(case, figures)| LoadPanel {
             title: clean(&case.case, bill::NAME_CHARS),
-            curves: curves(figures),
+            curves: curves(figures, record.provenance.clock.step_ns),
         })
         .collect();
     let label = format!("Lines and dots: {TITLE}. The table below has the same figures.");
@@ -130,38 +128,54 @@ fn figure(record: &LoadRecord, table: Table) -> Figure {
         id: "loads".to_owned(),
         short: "By load".to_owned(),
         title: "Latency by load".to_owned(),
-        caption: "Percent of each case's limit. Lines: modelled; dots: paced, and bars from the lowest to the highest trial; of the same trials.".to_owned(),
+        caption: "Percent of each case's limit. Lines: modelled, and bands: their 95 % interval over instances; dots: paced, and bars from the lowest to the highest trial; of the same trials.".to_owned(),
         key: vec![(1, "p50".to_owned()), (2, "p99".to_owned())],
         charts: figures::both(|format| chart::loads(format, &panels, &label)),
         table,
     }
 }
 
-/// Modelled ns, and paced ns with their spread.
+/// A percentile: modelled ns, and paced ns with their spread.
 type Pick = fn(&Compared) -> (Option<u64>, Option<u64>, Option<[u64; 2]>);
 
-fn curves(figures: &Figures) -> Vec<LoadCurve> {
+fn curves(figures: &Figures, clock_step_ns: f64) -> Vec<LoadCurve> {
     let p50: Pick = |of| (of.modelled_p50_ns, of.paced_p50_ns, of.paced_p50_spread_ns);
     let p99: Pick = |of| (of.modelled_p99_ns, of.paced_p99_ns, of.paced_p99_spread_ns);
-    let curve = |(series, pick): (usize, Pick)| {
-        let at = || {
-            let loads = figures.loads.iter();
-            loads.filter_map(|load| Some((load.load_percent?, pick(&load.all))))
+    let curve = |(series, quantile, pick): (usize, f64, Pick)| {
+        let all = figures.loads.iter();
+        let loads: Vec<(f64, &Compared)> = all
+            .filter_map(|load| Some((load.load_percent?, &load.all)))
+            .collect();
+        let over = |of: &Compared| over_instances(&of.modelled, quantile, clock_step_ns);
+        let line = |(percent, of): &(f64, &Compared)| {
+            let ns = match over(of) {
+                Some(Percentile::OverInstances(ns, _)) => ns,
+                _ => pick(of).0? as f64,
+            };
+            Some((*percent, ns))
         };
-        let dot = |(percent, (_, ns, spread)): (f64, (_, Option<u64>, Option<[u64; 2]>))| {
+        let band = |(percent, of): &(f64, &Compared)| match over(of)? {
+            Percentile::OverInstances(ns, Some(half)) => {
+                // The scale is logarithmic: an interval that reaches 0 ends at a tenth.
+                let low = (ns - half).max(ns / 10.0);
+                Some((*percent, [low, ns + half]))
+            }
+            _ => None,
+        };
+        let dot = |(percent, of): &(f64, &Compared)| {
+            let (_, ns, spread) = pick(of);
             let ns = ns?;
             let [low, high] = spread.unwrap_or([ns; 2]);
-            Some((percent, [low as f64, ns as f64, high as f64]))
+            Some((*percent, [low as f64, ns as f64, high as f64]))
         };
         LoadCurve {
             series,
-            modelled: at()
-                .filter_map(|(percent, (ns, ..))| Some((percent, ns? as f64)))
-                .collect(),
-            paced: at().filter_map(dot).collect(),
+            modelled: loads.iter().filter_map(line).collect(),
+            band: loads.iter().filter_map(band).collect(),
+            paced: loads.iter().filter_map(dot).collect(),
         }
     };
-    [(1, p50), (2, p99)].map(curve).into()
+    [(1, 0.5, p50), (2, 0.99, p99)].map(curve).into()
 }
 
 fn provenance(record: &LoadRecord) -> Vec<(String, String)> {

@@ -1,7 +1,9 @@
 //! Workers as tables and sentences.
 
 use super::{BAR, BAR_WORKERS, Bar, Judged, Row, Sas, Scale, Subject};
-use crate::bill::{Cell, NAME_CHARS, RowKind, Table, TableRow, clean, count, three};
+use crate::bill::{
+    Cell, Measuring, NAME_CHARS, RowKind, Table, TableRow, clean, count, spoilt, three,
+};
 use crate::stats::Estimate;
 
 /// Width, as a part of that of one worker, below which workers had less than a core each.
@@ -160,6 +162,7 @@ pub fn sentences(scale: &Scale, judged: &[Judged]) -> Vec<String> {
         said.extend(sharing(subject, judged));
     }
     said.extend(late(judged));
+    said.extend(spoilt(&scale.provenance, Measuring::Workers));
     said.extend(nonces(judged));
     said
 }

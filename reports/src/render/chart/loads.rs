@@ -22,6 +22,8 @@ pub struct LoadCurve {
     pub series: usize,
     /// Percent of the limit, and ns in virtual time.
     pub modelled: Vec<(f64, f64)>,
+    /// Percent of the limit; the interval over instances of the same, ns: low, high.
+    pub band: Vec<(f64, [f64; 2])>,
     /// Percent of the limit; ns on the clock: lowest trial, all, highest.
     pub paced: Vec<(f64, [f64; 3])>,
 }
@@ -32,7 +34,8 @@ pub fn loads(format: Format, panels: &[LoadPanel], label: &str) -> Result<String
     let values = || {
         let lines = curves().flat_map(|curve| curve.modelled.iter().map(|(_, ns)| *ns));
         let dots = curves().flat_map(|curve| curve.paced.iter().flat_map(|(_, ns)| *ns));
-        lines.chain(dots).filter(|ns| *ns > 0.0)
+        let bands = curves().flat_map(|curve| curve.band.iter().flat_map(|(_, ns)| *ns));
+        lines.chain(dots).chain(bands).filter(|ns| *ns > 0.0)
     };
     let (low, high) = (
         values().fold(f64::INFINITY, f64::min),
@@ -89,6 +92,17 @@ fn draw(area: &Area<'_>, panel: &LoadPanel, scale: (f64, f64)) -> Result<(), Dra
         .map_err(error)?;
     for curve in &panel.curves {
         let tint = series(curve.series).light;
+        let low = curve
+            .band
+            .iter()
+            .map(|(percent, [low, _])| (*percent, *low));
+        let high = curve
+            .band
+            .iter()
+            .map(|(percent, [_, high])| (*percent, *high));
+        let around: Vec<(f64, f64)> = low.chain(high.rev()).collect();
+        let band = Polygon::new(around, tint.mix(0.18).filled());
+        chart.draw_series([band]).map_err(error)?;
         let line = LineSeries::new(curve.modelled.iter().copied(), tint.stroke_width(2));
         chart.draw_series(line).map_err(error)?;
         let spreads = curve.paced.iter().map(|(percent, [low, _, high])| {

@@ -1,12 +1,19 @@
 //! The tables and sentences of a record of `load`, for every way it is looked at.
 
-use super::{AtLoad, Compared, Figures, LoadCase, LoadRecord, Rate, Sight, Verdict};
+mod differences;
+mod throughput;
+
+pub use differences::{at_the_same_load, difference_sentences};
+pub use throughput::throughput;
+
+use super::{AtLoad, Compared, Figures, LoadCase, LoadRecord, Sight, Verdict, over_instances};
 use crate::bill::{
-    Cell, NAME_CHARS, RowKind, TEXT_CHARS, Table, TableRow, clean, count, half, three,
+    Cell, Measuring, NAME_CHARS, PERCENTILES, Percentile, Room, RowKind, TEXT_CHARS, Table,
+    TableRow, clean, count, estimate, half, spoilt, three,
 };
 use crate::model::arrivals::Kind;
 use crate::model::queue::percentile;
-use crate::record::RecordError;
+use crate::record::{Quantile, RecordError};
 use crate::stats::Estimate;
 
 /// How much of the loads is shown.
@@ -18,9 +25,7 @@ pub enum Loads {
     All,
 }
 
-/// The percentiles shown, with their names.
-const PERCENTILES: [(f64, &str); 4] = [(0.5, "p50"), (0.9, "p90"), (0.99, "p99"), (0.999, "p99.9")];
-/// The same of the few.
+/// Parts of the limit that are shown of the few.
 const FEW_PERCENT: [f64; 3] = [10.0, 50.0, 90.0];
 
 /// A time in the unit that suits it.
@@ -31,6 +36,41 @@ pub fn time(ns: f64) -> String {
         ns if ns >= 99.95 => format!("{ns:.0} ns"),
         ns => format!("{ns:.1} ns"),
     }
+}
+
+/// The same with half of its interval.
+pub fn time_within(ns: f64, half_ns: Option<f64>) -> String {
+    let Some(half_ns) = half_ns else {
+        return time(ns).replace(".0 ns", " ns");
+    };
+    let (scale, unit) = match ns.abs() {
+        ns if ns >= 1e6 => (1e6, "ms"),
+        ns if ns >= 9_999.5 => (1e3, "µs"),
+        _ => (1.0, "ns"),
+    };
+    let figure = estimate(ns / scale, Some(half_ns / scale), Room::Tight);
+    format!("{figure} {unit}")
+}
+
+fn percentile_text(of: Option<Percentile>) -> String {
+    match of {
+        Some(Percentile::OverInstances(ns, half)) => time_within(ns, half),
+        Some(Percentile::OfAll(ns)) => time_within(ns as f64, None),
+        None => "-".to_owned(),
+    }
+}
+
+fn estimate_text(of: &Estimate) -> String {
+    time_within(of.mean, half(of))
+}
+
+fn clock_step_ns(record: &LoadRecord) -> f64 {
+    record.provenance.clock.step_ns
+}
+
+/// A figure over the instances, or the one of all where a record does not have them.
+fn shown_estimate(of: Option<&Estimate>, all: f64) -> Cell {
+    of.map_or_else(|| number(three(all)), ns)
 }
 
 fn shown_time(ns: Option<u64>) -> Cell {
@@ -48,6 +88,26 @@ fn ns(estimate: &Estimate) -> Cell {
     Cell::Estimate(estimate.mean, half(estimate))
 }
 
+/// The same in another unit.
+fn scaled(of: &Estimate, by: f64) -> Cell {
+    Cell::Number(within(of.mean * by, half(of).map(|half| half * by)))
+}
+
+/// A mean and half of its interval with as many digits as [`three`] gives the mean.
+fn within(mean: f64, half: Option<f64>) -> String {
+    let shown = three(mean);
+    // Instances that are all alike, as where none drops a packet, have no spread to show.
+    let Some(half) = half.filter(|half| *half > 1e-12 && half.is_finite()) else {
+        return shown;
+    };
+    let digits = shown.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let scale = 10_f64.powi(digits as i32);
+    let half = (half * scale - 1e-9).ceil().max(1.0) / scale;
+    let half = format!("{half:.digits$}");
+    let short = half.strip_prefix('0').filter(|rest| !rest.is_empty());
+    format!("{shown}±{}", short.unwrap_or(&half))
+}
+
 fn row(label: impl Into<String>, kind: RowKind, cells: Vec<Cell>) -> TableRow {
     TableRow {
         label: label.into(),
@@ -62,10 +122,20 @@ fn heads(names: &[&str]) -> Vec<String> {
 
 /// Name of a load.
 pub fn load_name(load: &AtLoad) -> String {
-    load.load_percent.map_or_else(
-        || format!("{} Gbit/s", three(load.offered_gbps)),
-        |percent| format!("{percent:.0} %"),
-    )
+    match (load.load_percent, load.speed_up) {
+        (Some(percent), _) => format!("{percent:.0} %"),
+        (None, Some(factor)) => format!("its times / {}", factor_name(factor)),
+        (None, None) => format!("{} Gbit/s", three(load.offered_gbps)),
+    }
+}
+
+/// A factor as it was given.
+fn factor_name(factor: f64) -> String {
+    if factor.fract() == 0.0 && factor < 1e15 {
+        count(factor as u64)
+    } else {
+        factor.to_string()
+    }
 }
 
 /// How packets come, in words.
@@ -108,10 +178,11 @@ pub fn sentences(record: &LoadRecord) -> Result<Vec<String>, RecordError> {
     let mut alike = Vec::new();
     for (case, figures) in measured(record) {
         let at = |load: &AtLoad| -> Result<String, RecordError> {
-            let histogram = record.decode(&case.case, &load.modelled.histogram_ns)?;
+            let sight = &load.modelled;
+            let histogram = record.decode(&case.case, &sight.histogram_ns)?;
             let of = |quantile| {
-                let found = percentile(&histogram, quantile);
-                found.map_or_else(|| "-".to_owned(), |ns| time(ns as f64))
+                let found = sight.percentile(&histogram, quantile, clock_step_ns(record));
+                percentile_text(found)
             };
             Ok(format!("{} in the median and {} at p99", of(0.5), of(0.99)))
         };
@@ -121,29 +192,27 @@ pub fn sentences(record: &LoadRecord) -> Result<Vec<String>, RecordError> {
                 Some(percent) if FEW_PERCENT.contains(&percent) => {
                     parts.push(format!("{} at {percent:.0} %", at(load)?));
                 }
-                Some(_) => {}
-                None => alike.push(format!(
+                None if load.is_common() => alike.push(format!(
                     "{}: {} ({} % of its limit)",
                     clean(&case.case, NAME_CHARS),
                     at(load)?,
                     three(100.0 * load.offered_pps / figures.service.limit_pps.mean)
                 )),
+                _ => {}
             }
         }
         said.push(format!(
             "{}: a packet takes {} in full bursts, so that one core carries at most {} Mpps or {} Gbit/s. Under load it takes, modelled, {} of that.",
             clean(&case.case, NAME_CHARS),
-            time(figures.service.burst_ns.mean),
+            estimate_text(&figures.service.burst_ns),
             three(figures.service.limit_pps.mean / 1e6),
             three(figures.service.limit_gbps),
             parts.join("; "),
         ));
     }
     let common = measured(record).find_map(|(_, figures)| {
-        figures
-            .loads
-            .iter()
-            .find(|load| load.load_percent.is_none())
+        let mut loads = figures.loads.iter();
+        loads.find(|load| load.is_common())
     });
     if let Some(common) = common {
         said.push(format!(
@@ -152,6 +221,7 @@ pub fn sentences(record: &LoadRecord) -> Result<Vec<String>, RecordError> {
             alike.join("; ")
         ));
     }
+    said.extend(difference_sentences(record));
     Ok(said)
 }
 
@@ -217,9 +287,12 @@ pub fn service(record: &LoadRecord) -> Result<Table, RecordError> {
         let histogram = record.decode(&case.case, &of.histogram_ns)?;
         let mut cells = vec![ns(&of.burst_ns), ns(&of.single_ns), ns(&of.turn_ns)];
         cells.extend([0.5, 0.99, 0.999].map(|p| shown_time(percentile(&histogram, p))));
-        cells.push(number(three(of.limit_pps.mean / 1e6)));
+        cells.push(scaled(&of.limit_pps, 1e-6));
         cells.push(number(three(of.limit_gbps)));
-        cells.push(number(three(of.stalls.per_second)));
+        cells.push(shown_estimate(
+            of.stalls.rate.as_ref(),
+            of.stalls.per_second,
+        ));
         Ok(cells)
     })?;
     Ok(Table {
@@ -232,6 +305,12 @@ pub fn service(record: &LoadRecord) -> Result<Table, RecordError> {
 
 /// What packets see, modelled or paced.
 pub fn sights(record: &LoadRecord, shown: Loads, modelled: bool) -> Result<Table, RecordError> {
+    let few = shown == Loads::Few;
+    let percentiles = || {
+        PERCENTILES
+            .iter()
+            .filter(|(_, name)| !few || *name != "p90")
+    };
     let rows = by_load(record, shown, |case, load| {
         let sight: &Sight = if modelled {
             &load.modelled
@@ -239,22 +318,25 @@ pub fn sights(record: &LoadRecord, shown: Loads, modelled: bool) -> Result<Table
             &load.paced
         };
         let histogram = record.decode(&case.case, &sight.histogram_ns)?;
-        let mut cells = vec![
-            number(three(load.offered_pps / 1e6)),
-            number(three(load.offered_gbps)),
-        ];
-        cells.extend(PERCENTILES.map(|(p, _)| shown_time(percentile(&histogram, p))));
-        cells.push(number(time(sight.mean_ns)));
-        cells.push(number(three(sight.queue_mean)));
-        cells.push(number(count(sight.queue_max)));
-        let came = (sight.packets + sight.dropped).max(1);
-        cells.push(number(three(100.0 * sight.dropped as f64 / came as f64)));
+        let of_percentile = |(at, _): &(f64, &str)| {
+            let found = sight.percentile(&histogram, *at, clock_step_ns(record));
+            number(percentile_text(found))
+        };
+        let streamed = load.streamed_pps.filter(|_| modelled);
+        let pps = streamed.unwrap_or(load.offered_pps);
+        let mut cells = vec![number(three(pps / 1e6))];
+        if !few {
+            let gbps = load.offered_gbps * pps / load.offered_pps.max(f64::MIN_POSITIVE);
+            cells.push(number(three(gbps)));
+        }
+        cells.extend(percentiles().map(of_percentile));
+        cells.extend(means(sight, few));
         Ok(cells)
     })?;
     let (title, note) = if modelled {
         (
             "Latency, modelled",
-            "virtual time over measured service, stalls put back at their rate; queue: packets that wait",
+            "virtual time over measured service, stalls put back at their rate",
         )
     } else {
         (
@@ -262,15 +344,45 @@ pub fn sights(record: &LoadRecord, shown: Loads, modelled: bool) -> Result<Table
             "on the clock, from the time at which a packet was due, in trials that begin with an empty ring",
         )
     };
-    let mut head = heads(&["", "Mpps", "Gbit/s"]);
-    head.extend(PERCENTILES.map(|(_, name)| name.to_owned()));
-    head.extend(heads(&["mean", "queue mean", "queue max", "dropped %"]));
+    let mut head = heads(&["", "Mpps"]);
+    head.extend((!few).then(|| "Gbit/s".to_owned()));
+    head.extend(percentiles().map(|(_, name)| (*name).to_owned()));
+    head.extend(heads(&["mean", "queue mean"]));
+    head.extend((!few).then(|| "queue max".to_owned()));
+    head.extend(heads(&["dropped %"]));
     Ok(Table {
         title: title.to_owned(),
-        note: format!("{note}; - where fewer than 10 packets lie beyond"),
+        note: format!(
+            "{note}; queue: packets that wait; ± half of the 95 % interval over {} instances, of percentiles wider by a \
+             step of the clock; without ± of all packets together, where some instance has fewer than 10 packets beyond \
+             or there is one alone; - where all together have",
+            record.instances
+        ),
         head,
         rows,
     })
+}
+
+/// Mean latency, queue and drops; nothing of a load without packets.
+fn means(sight: &Sight, few: bool) -> Vec<Cell> {
+    let came = sight.packets + sight.dropped;
+    let nothing = || number("-");
+    let of_packets = |cell: Cell| if came > 0 { cell } else { nothing() };
+    let over = |of: Option<&Estimate>, all: f64| {
+        of.map_or_else(|| number(three(all)), |of| scaled(of, 1.0))
+    };
+    let latency = sight.latency_ns.as_ref().map(estimate_text);
+    let latency = latency.unwrap_or_else(|| time_within(sight.mean_ns, None));
+    let dropped = 100.0 * sight.dropped as f64 / came.max(1) as f64;
+    let mut cells = vec![
+        number(latency),
+        over(sight.queue.as_ref(), sight.queue_mean),
+    ];
+    if !few {
+        cells.push(number(count(sight.queue_max)));
+    }
+    cells.push(over(sight.dropped_percent.as_ref(), dropped));
+    cells.into_iter().map(of_packets).collect()
 }
 
 fn verdict(verdict: Verdict) -> Cell {
@@ -284,7 +396,8 @@ fn verdict(verdict: Verdict) -> Cell {
     )
 }
 
-fn compared(of: &Compared) -> Vec<Cell> {
+/// With intervals where there is a step of the clock to widen them by.
+fn compared(of: &Compared, step_ns: Option<f64>) -> Vec<Cell> {
     let spread = of.paced_p99_spread_ns.map_or_else(
         || "-".to_owned(),
         |[low, high]| {
@@ -292,24 +405,30 @@ fn compared(of: &Compared) -> Vec<Cell> {
             format!("{low} to {high}").replace(".0 ns", " ns")
         },
     );
+    let over = |of: &[Quantile], at: f64, all: Option<u64>| {
+        let found = step_ns.and_then(|step_ns| over_instances(of, at, step_ns));
+        number(percentile_text(found.or(all.map(Percentile::OfAll))))
+    };
     vec![
         number(count(of.trials.into())),
-        shown_time(of.modelled_p50_ns),
-        shown_time(of.paced_p50_ns),
+        over(&of.modelled, 0.5, of.modelled_p50_ns),
+        over(&of.paced, 0.5, of.paced_p50_ns),
         verdict(of.p50),
-        shown_time(of.modelled_p99_ns),
-        shown_time(of.paced_p99_ns),
+        over(&of.modelled, 0.99, of.modelled_p99_ns),
+        over(&of.paced, 0.99, of.paced_p99_ns),
         number(spread),
         verdict(of.p99),
     ]
 }
 
 /// The model against the loop: all trials, or those without stalls.
-pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
+/// Intervals over the instances are where all is shown.
+pub fn check(record: &LoadRecord, shown: Loads, quiet: bool) -> Result<Table, RecordError> {
+    let step_ns = (shown == Loads::All).then(|| clock_step_ns(record));
     let rows = by_load(record, Loads::All, |_, load| {
         Ok(match (quiet, &load.quiet) {
-            (false, _) => compared(&load.all),
-            (true, Some(of)) => compared(of),
+            (false, _) => compared(&load.all, step_ns),
+            (true, Some(of)) => compared(of, step_ns),
             (true, None) => vec![number("0")],
         })
     })?;
@@ -326,7 +445,12 @@ pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
     };
     Ok(Table {
         title: title.to_owned(),
-        note: note.to_owned(),
+        note: match shown {
+            Loads::Few => note.to_owned(),
+            Loads::All => format!(
+                "{note}; ± over the instances, where each bears the percentile, else of all trials together"
+            ),
+        },
         head: heads(&[
             "",
             "trials",
@@ -338,57 +462,6 @@ pub fn check(record: &LoadRecord, quiet: bool) -> Result<Table, RecordError> {
             "spread of trials",
             "p99 is",
         ]),
-        rows,
-    })
-}
-
-fn rate(rate: &Rate) -> [Cell; 2] {
-    if rate.lower_pps <= 0.0 {
-        return [number("none carried"), number("-")];
-    }
-    let upper = rate
-        .upper_pps
-        .map_or_else(|| "-".to_owned(), |pps| three(pps / 1e6));
-    [
-        number(format!("{} to {upper}", three(rate.lower_pps / 1e6))),
-        number(three(rate.lower_gbps)),
-    ]
-}
-
-/// The largest loads; nothing where none was searched.
-pub fn throughput(record: &LoadRecord) -> Option<Table> {
-    let found: Vec<_> = measured(record)
-        .filter_map(|(case, figures)| Some((case, figures.throughput.as_ref()?)))
-        .collect();
-    let (_, first) = found.first()?;
-    let mut rows = Vec::new();
-    for (case, of) in &found {
-        rows.push(row(
-            clean(&case.case, NAME_CHARS),
-            RowKind::Heading,
-            Vec::new(),
-        ));
-        let lines = [
-            ("no drop, modelled", &of.modelled_ndr),
-            ("no drop, modelled, no stalls", &of.modelled_quiet_ndr),
-            ("no drop, paced", &of.paced_ndr),
-            ("0.5 % dropped, modelled", &of.modelled_pdr),
-            ("0.5 % dropped, paced", &of.paced_pdr),
-        ];
-        for (name, bounds) in lines {
-            rows.push(row(name, RowKind::Inner, rate(bounds).to_vec()));
-        }
-    }
-    Some(Table {
-        title: "Throughput".to_owned(),
-        note: format!(
-            "Mpps, largest load that is carried and smallest that is not, at most {} % apart; Gbit/s of the first; packets at equal distances, ring of {}, trials of {} packets, most of {} must carry a load",
-            three(first.width_percent),
-            record.ring,
-            count(first.trial_packets),
-            first.trials
-        ),
-        head: heads(&["", "Mpps", "Gbit/s"]),
         rows,
     })
 }
@@ -446,9 +519,10 @@ pub fn remarks(record: &LoadRecord) -> Vec<String> {
             three(of.watched_seconds),
             three(of.per_second),
         ));
-        let over = figures.loads.iter().find(|load| {
-            load.load_percent.is_none() && load.offered_pps > figures.service.limit_pps.mean
-        });
+        let over = figures
+            .loads
+            .iter()
+            .find(|load| load.is_common() && load.offered_pps > figures.service.limit_pps.mean);
         if let Some(load) = over {
             said.push(format!(
                 "{}: {} is more than it carries; its latency is that of a full ring.",
@@ -457,6 +531,11 @@ pub fn remarks(record: &LoadRecord) -> Vec<String> {
             ));
         }
     }
+    let noise = &record.provenance.noise;
+    let aside = noise.involuntary_switches.map(|often| often as f64);
+    let aside = aside.filter(|_| record.provenance.seconds > 0.0);
+    let aside = aside.map(|often| often / record.provenance.seconds);
+    said.extend(spoilt(&record.provenance, Measuring::OneThread(aside)));
     if record.state != "complete" {
         said.push(format!(
             "The run ended early: {}.",
@@ -464,4 +543,22 @@ pub fn remarks(record: &LoadRecord) -> Vec<String> {
         ));
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_an_interval_has_the_digits_of_its_mean_and_is_never_nothing() {
+        assert_eq!(within(276.4, Some(31.2)), "276±32");
+        assert_eq!(within(4.0, Some(0.031)), "4.00±.04");
+        assert_eq!(within(24.0, Some(2.0)), "24.0±2.0");
+        assert_eq!(within(18.6, Some(0.001)), "18.6±.1");
+        assert_eq!(within(18.6, None), "18.6");
+        assert_eq!(within(0.0, Some(0.0)), "0.00");
+        assert_eq!(time_within(46.2, Some(43.0)), "46±43 ns");
+        assert_eq!(time_within(12_300.0, Some(410.0)), "12.3±.5 µs");
+        assert_eq!(time_within(4.05e6, None), "4.05 ms");
+    }
 }
