@@ -5,7 +5,7 @@ mod packets;
 
 use std::collections::BTreeSet;
 
-use ciphers::{CIPHERS, VisitAny, every_cipher_and_none, is_behind_feature, name};
+use ciphers::{CIPHERS, IPSEC_MB, VisitAny, every_cipher_and_none, is_behind_feature, name};
 use packets::{A, A6, B, B6, udp4, udp6};
 use tunneltax_core::cipher::Cipher;
 use tunneltax_core::fate::Fate;
@@ -109,6 +109,19 @@ fn a_step_is_one_stage_of_a_case_above_it() {
         assert_eq!(of(path).count(), 1 + 3, "{path}");
     }
 }
+/// Whoever reads a title of 3DES reads that it is legacy; of nothing else.
+#[test]
+fn titles_say_what_is_legacy() {
+    let mut legacy = 0;
+    for case in cases() {
+        let is_legacy = case.id.contains("3des");
+        assert_eq!(case.title.contains("(legacy)"), is_legacy, "{}", case.id);
+        legacy += usize::from(is_legacy);
+    }
+    // In a tunnel and alone.
+    assert_eq!(legacy, 2 + 2 * IPSEC_MB);
+}
+
 
 #[test]
 fn an_id_names_its_algorithm_and_library() {

@@ -133,12 +133,19 @@ impl Computed {
 
     /// Bytes added, by size.
     fn added(&self) -> Table {
+        let is_legacy = |case: &OfCase| case.case.contains("/3des-");
+        let legacy = if self.cases.iter().any(is_legacy) {
+            "; 3des is legacy"
+        } else {
+            ""
+        };
         let head = self.inner.iter().map(ToString::to_string);
         Table {
             title: "Bytes added to an inner packet".to_owned(),
-            note: "by its IP total length; - where no such packet exists; cases that only look up \
-                   more add what the case adds that they stand on"
-                .to_owned(),
+            note: format!(
+                "by its IP total length; - where no such packet exists; cases that only look up \
+                 more add what the case adds that they stand on{legacy}"
+            ),
             head: std::iter::once("case".to_owned()).chain(head).collect(),
             rows: self.rows(|case| case.added.iter().map(|added| cell(*added)).collect()),
         }

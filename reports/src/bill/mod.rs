@@ -44,8 +44,8 @@ pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, ma
 pub use tails::{Asked, CAUSES_SAID, TailOf, tail_tables, tails};
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
-    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, list,
-    three,
+    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, legacy,
+    list, three,
 };
 
 use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};
