@@ -93,8 +93,9 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     }
     // A framing, and the one cipher by three libraries.
     assert_eq!(of("wireguard").count(), 1 + 3);
-    // Four numbers of rules, each with first packets; three of routes; time-out, full table; appliance.
-    assert_eq!(of("forward").count(), 4 * 2 + 3 + 2 + 1);
+    // Four numbers of rules, each with first packets; three of routes; changed rules, time-out,
+    // full table; appliance.
+    assert_eq!(of("forward").count(), 4 * 2 + 3 + 3 + 1);
     assert_eq!(of("openvpn-udp").count(), 1 + 6);
     for path in ["openvpn-udp", "openvpn-tcp"] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");
