@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::beyond_mtu::{BEYOND, BeyondMtu};
-use super::gateways::more_gateways;
+use super::gateways::{many, transit};
 use super::{Case, CaseError, FORWARD, Kind};
 use crate::cipher::gmac::Gmac;
 use crate::cipher::ring::{self, Ring};
@@ -244,9 +244,15 @@ pub(super) fn cases() -> Vec<Case> {
     NO_REPLAY.usual(&mut cases);
     PLAIN.beyond_the_mtu(&mut cases);
     OVER_V6.beyond_the_mtu(&mut cases);
-    more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
-    more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
-    more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
+    transit::<Ring<{ ring::AES_256 }>>(&mut cases);
+    transit::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
+    transit::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
+    transit::<Ring<{ ring::CHACHA20 }>>(&mut cases);
+    transit::<AwsLc<{ aws_lc::CHACHA20 }>>(&mut cases);
+    transit::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(&mut cases);
+    many::<Ring<{ ring::AES_256 }>>(&mut cases);
+    many::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
+    many::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
     let bare: Vec<Case> = cases
         .iter()
         .filter(|case| case.id.starts_with("esp/"))
