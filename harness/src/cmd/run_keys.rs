@@ -286,6 +286,8 @@ fn case_of_record(case: &Case) -> record::Case {
     let stages = STAGES.map(str::to_owned).into_iter();
     let forward = find(GROUND_TWIN).map_or(&[][..], |case| case.stages);
     record::Case {
+        // Nothing is sent.
+        fits: None,
         stages: stages
             .chain(forward.iter().map(|&stage| stage.to_owned()))
             .collect(),
