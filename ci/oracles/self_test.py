@@ -72,7 +72,7 @@ def _row(name, algorithm):
         "destination": destination,
         "extended": framing.extended,
         "in_udp": framing.in_udp,
-        "alignment": framing.alignment,
+        "alignment": max(framing.alignment, sizes.block),
     }
 
 

@@ -185,9 +185,8 @@ def _one(folder, row):
     sizes = (len(sent.key), len(sent.integrity_key), row["iv_bytes"], row["icv_bytes"])
     if sizes != (sent.sizes.key, sent.sizes.integrity_key, sent.sizes.iv, sent.sizes.icv):
         raise Wrong(f"{sent.name}: sizes {sizes} are not those of {sent.algorithm}")
-    framing = Framing(sent.version, sent.in_udp, sent.extended, sent.alignment)
-    if FRAMINGS.get(sent.framing) != framing:
-        raise Wrong(f"{sent.name}: {framing} is not what {sent.framing} is called for")
+    if not is_framed_as_called(sent):
+        raise Wrong(f"{sent.name}: its packets are not framed as {sent.framing} are")
     counts = {row["packets"], len(sent.outer), len(sent.inner)}
     if len(counts) != 1:
         raise Wrong(
@@ -203,6 +202,16 @@ def _one(folder, row):
                 f"not {sent.wire_bytes(len(inner))}"
             )
     return sent
+
+
+def is_framed_as_called(sent):
+    """Whether the path of a case says what its packets are like; a cipher may have longer blocks."""
+    called = FRAMINGS.get(sent.framing)
+    if called is None:
+        return False
+    alignment = max(called.alignment, sent.sizes.block)
+    ways = (called.version, called.in_udp, called.extended, alignment)
+    return ways == (sent.version, sent.in_udp, sent.extended, sent.alignment)
 
 
 def tampered(sent):
