@@ -5,7 +5,7 @@ mod packets;
 
 use std::collections::BTreeSet;
 
-use ciphers::{CIPHERS, VisitAny, every_cipher_and_none, is_behind_feature, name};
+use ciphers::{CIPHERS, IPSEC_MB, VisitAny, every_cipher_and_none, is_behind_feature, name};
 use packets::{A, A6, B, B6, udp4, udp6};
 use tunneltax_core::cipher::Cipher;
 use tunneltax_core::fate::Fate;
@@ -82,19 +82,18 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     ] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");
     }
-    for path in [
-        "esp-transit",
-        "esp+1sa",
-        "esp+100sa",
-        "esp+1000sa",
-        "esp+10000sa",
-    ] {
+    // Two AEADs by three libraries.
+    for path in ["esp-transit", "esp-udp-transit"] {
+        assert_eq!(of(path).count(), 6, "{path}");
+    }
+    for path in ["esp+1sa", "esp+100sa", "esp+1000sa", "esp+10000sa"] {
         assert_eq!(of(path).count(), 3, "{path}");
     }
     // A framing, and the one cipher by three libraries.
     assert_eq!(of("wireguard").count(), 1 + 3);
-    // Four numbers of rules, each with first packets; three of routes; time-out, full table; appliance.
-    assert_eq!(of("forward").count(), 4 * 2 + 3 + 2 + 1);
+    // Four numbers of rules, each with first packets; three of routes; changed rules, time-out,
+    // full table; appliance.
+    assert_eq!(of("forward").count(), 4 * 2 + 3 + 3 + 1);
     assert_eq!(of("openvpn-udp").count(), 1 + 6);
     for path in ["openvpn-udp", "openvpn-tcp"] {
         assert_eq!(of(path).count(), 1 + 6, "{path}");
@@ -110,6 +109,19 @@ fn a_step_is_one_stage_of_a_case_above_it() {
     }
 }
 
+/// Whoever reads a title of 3DES reads that it is legacy; of nothing else.
+#[test]
+fn titles_say_what_is_legacy() {
+    let mut legacy = 0;
+    for case in cases() {
+        let is_legacy = case.id.contains("3des");
+        assert_eq!(case.title.contains("(legacy)"), is_legacy, "{}", case.id);
+        legacy += usize::from(is_legacy);
+    }
+    // In a tunnel and alone.
+    assert_eq!(legacy, 2 + 2 * IPSEC_MB);
+}
+
 #[test]
 fn an_id_names_its_algorithm_and_library() {
     for case in cases() {
@@ -121,7 +133,7 @@ fn an_id_names_its_algorithm_and_library() {
         let works = ["seal", "authenticate"];
         let works = works.iter().any(|stage| case.stages.contains(stage));
         assert_eq!(works, named.is_some(), "{}", case.id);
-        let several = path == "esp-transit" || path.ends_with("sa");
+        let several = path.ends_with("-transit") || path.ends_with("sa");
         let several = several || case.overhead.beyond != Beyond::Carried;
         let sealed = path.starts_with("esp") && named.is_some() && !several;
         assert_eq!(case.tunnel(&Setup::default()).is_some(), sealed);

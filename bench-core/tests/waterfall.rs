@@ -21,8 +21,8 @@ fn steps(waterfall: &Waterfall) -> Vec<&'static str> {
 #[test]
 fn the_chain_of_an_aead() {
     let chains = waterfalls("aes-256-gcm@ring");
-    let [main, transit] = &chains[..] else {
-        panic!("two chains, not {}", chains.len());
+    let [main] = &chains[..] else {
+        panic!("one chain, not {}", chains.len());
     };
     assert_eq!(
         ids(main),
@@ -34,6 +34,7 @@ fn the_chain_of_an_aead() {
             "esp+noreplay/aes-256-gcm@ring",
             "esp/aes-256-gcm@ring",
             "esp-udp/aes-256-gcm@ring",
+            "esp-udp-transit/aes-256-gcm@ring",
         ]
     );
     let named = [
@@ -44,11 +45,25 @@ fn the_chain_of_an_aead() {
         "seal",
         "anti-replay",
         "udp",
+        "second-gateway",
     ];
     assert_eq!(steps(main), named);
-    let (from, to) = ("esp/aes-256-gcm@ring", "esp-transit/aes-256-gcm@ring");
-    assert_eq!(ids(transit), [from, to]);
-    assert_eq!(waterfalls("chacha20-poly1305@aws-lc").len(), 1);
+}
+
+#[test]
+fn every_aeads_chain_ends_at_the_second_gateway() {
+    let mut seen = 0;
+    for algorithm in ["aes-256-gcm", "chacha20-poly1305"] {
+        for library in ["ring", "aws-lc", "rustcrypto"] {
+            let cipher = format!("{algorithm}@{library}");
+            let chains = waterfalls(&cipher);
+            let [udp, transit] = ["esp-udp", "esp-udp-transit"].map(|of| format!("{of}/{cipher}"));
+            let ids = ids(&chains[0]);
+            assert_eq!(ids[ids.len() - 2..], [udp, transit]);
+            seen += chains.len();
+        }
+    }
+    assert_eq!(seen, 6);
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
     python ci/oracles seeded FILE          write the seeded capture
     python ci/oracles check DIR [JSON]     open what `tunneltax verify --write DIR` wrote: every
-                                           algorithm
-    python ci/oracles some DIR [JSON]      the same of the algorithms that are there
+                                           algorithm and every framing
+    python ci/oracles some DIR [JSON]      the same of what is there
     python ci/oracles kernel IMAGE TUNNELTAX DIR [JSON]
                                            echoes through a Linux kernel, both ways
     python ci/oracles self-test            prove that the checks can fail
@@ -27,16 +27,28 @@ ORACLES = (with_scapy, with_tshark)
 def check(folder, oracles=ORACLES, every=True):
     """Packets opened, by oracle and case."""
     tunnels = read_sent(folder)
-    if every and (missing := set(ALGORITHMS) - {sent.algorithm for sent in tunnels}):
-        raise Wrong(f"no packet of {', '.join(sorted(missing))} was sent")
+    if every:
+        require("packet of", set(ALGORITHMS), {sent.algorithm for sent in tunnels}, "was sent")
     opened = Counter()
     for oracle in oracles:
-        for sent in tunnels:
-            if oracle.knows(sent):
-                opened[oracle.NAME, sent.case] += oracle.check(sent)
-        if not any(name == oracle.NAME for name, _ in opened):
+        known = [sent for sent in tunnels if oracle.knows(sent)]
+        for sent in known:
+            count = oracle.check(sent)
+            if count != len(sent.inner):
+                raise Wrong(f"{sent.name}: {oracle.NAME} opened {count} of {len(sent.inner)}")
+            opened[oracle.NAME, sent.case] += count
+        if not known:
             raise Wrong(f"{oracle.NAME} had nothing to open")
+        if every:
+            framings = {sent.framing for sent in known}
+            require("packet framed as", oracle.FRAMINGS, framings, f"was for {oracle.NAME}")
     return opened
+
+
+def require(what, wanted, there, verb):
+    """Fails where one of them is missing: what nobody sends any more is opened by nobody."""
+    if missing := sorted(wanted - there):
+        raise Wrong(f"no {what} {', '.join(missing)} {verb}")
 
 
 def report(opened, to):
@@ -63,7 +75,7 @@ def main(arguments):
             if to:
                 Path(to[0]).write_text(json.dumps({"kernel": 2 * sum(echoes.values())}) + "\n")
         case ["self-test"]:
-            print(f"{self_test.run(check, ORACLES):>8,} faults put in, each found by each oracle")
+            print(f"{self_test.run(check, ORACLES):>8,} faults put in, each found by each oracle that it concerns")
         case _:
             print(__doc__, file=sys.stderr)
             return 2

@@ -15,12 +15,15 @@ from scapy.utils import RawPcapWriter
 import seeded
 import with_scapy
 import with_tshark
-from sent import ALGORITHMS, LINK_TYPE_RAW, SCHEMA, Sent, Wrong, flip, read_packets
+from sent import ALGORITHMS, FRAMINGS, LINK_TYPE_RAW, SCHEMA, Sent, Wrong, flip, read_packets
 
 PACKETS = 12
 INNER_FILE = "sample.forward.pcap"
 SALT = bytes(range(200, 204))
 KEYS = bytes(range(64))
+ENDS = {4: ("192.0.2.1", "192.0.2.2"), 6: ("2001:db8::1", "2001:db8::2")}
+# Of a framing beside plain ESP one algorithm will do.
+FRAMED = "aes-256-gcm"
 
 
 def run(check, oracles):
@@ -29,41 +32,48 @@ def run(check, oracles):
         with tempfile.TemporaryDirectory() as folder:
             send(Path(folder))
             check(Path(folder), [oracle])
-        for name, fault in FAULTS.items():
+        faults = FAULTS | {f"no {name}": _unframed(name) for name in oracle.FRAMINGS}
+        for name, fault in faults.items():
             _must_fail(check, oracle, name, fault)
         _must_miss_no_tampering(check, oracle)
-    return len(FAULTS) + 1
+        _must_count(check, oracle)
+    return len(FAULTS) + len(FRAMINGS) + 2
 
 
 def send(folder):
-    """A sample of every cipher as `tunneltax verify --write` writes it."""
+    """A sample of every cipher and framing as `tunneltax verify --write` writes it."""
     inner = [packet for packet, _ in zip(seeded.packets(), range(PACKETS))]
     write(folder / INNER_FILE, inner)
-    rows = []
-    for algorithm, sizes in ALGORITHMS.items():
-        keys_end = sizes.key + sizes.integrity_key
-        row = {
-            "capture": "sample",
-            "case": f"esp/{algorithm}@scapy",
-            "file": f"sample.{algorithm}.pcap",
-            "inner_file": INNER_FILE,
-            "packets": PACKETS,
-            "algorithm": algorithm,
-            "spi": "0x00010203",
-            "key": KEYS[: sizes.key].hex(),
-            "integrity_key": KEYS[sizes.key : keys_end].hex() or None,
-            "salt": None if sizes.integrity_key else SALT.hex(),
-            "iv_bytes": sizes.iv,
-            "icv_bytes": sizes.icv,
-            "source": "192.0.2.1",
-            "destination": "192.0.2.2",
-            "extended": False,
-            "in_udp": False,
-            "alignment": 4,
-        }
-        rows.append(row)
+    rows = [_row("esp", algorithm) for algorithm in ALGORITHMS]
+    rows += [_row(framing, FRAMED) for framing in FRAMINGS if framing != "esp"]
+    for row in rows:
         write(folder / row["file"], [bytes(p) for p in _sealed(row, inner)])
     (folder / "tunnels.json").write_text(json.dumps({"schema": SCHEMA, "sent": rows}))
+
+
+def _row(name, algorithm):
+    sizes, framing = ALGORITHMS[algorithm], FRAMINGS[name]
+    keys_end = sizes.key + sizes.integrity_key
+    source, destination = ENDS[framing.version]
+    return {
+        "capture": "sample",
+        "case": f"{name}/{algorithm}@scapy",
+        "file": f"sample.{name}.{algorithm}.pcap",
+        "inner_file": INNER_FILE,
+        "packets": PACKETS,
+        "algorithm": algorithm,
+        "spi": "0x00010203",
+        "key": KEYS[: sizes.key].hex(),
+        "integrity_key": KEYS[sizes.key : keys_end].hex() or None,
+        "salt": None if sizes.integrity_key else SALT.hex(),
+        "iv_bytes": sizes.iv,
+        "icv_bytes": sizes.icv,
+        "source": source,
+        "destination": destination,
+        "extended": framing.extended,
+        "in_udp": framing.in_udp,
+        "alignment": max(framing.alignment, sizes.block),
+    }
 
 
 def _sealed(row, inner):
@@ -72,8 +82,11 @@ def _sealed(row, inner):
     keys = {key: bytes.fromhex(row[key] or "") for key in ("key", "integrity_key", "salt")}
     tunnel = Sent(**named, **ends, **keys, spi=int(row["spi"], 16), path=None, outer=[], inner=[])
     sa = with_scapy.association(tunnel)
-    for packet in inner:
-        yield sa.encrypt((IP if packet[0] >> 4 == 4 else IPv6)(packet))
+    # scapy pads to the block of its algorithm.
+    block = max(tunnel.alignment, sa.crypt_algo.block_size)
+    with mock.patch.object(sa.crypt_algo, "block_size", block):
+        for packet in inner:
+            yield sa.encrypt((IP if packet[0] >> 4 == 4 else IPv6)(packet))
 
 
 def write(path, packets):
@@ -122,6 +135,24 @@ def _without(folder, algorithm):
     path.write_text(json.dumps(document))
 
 
+def _unframed(framing):
+    """A fault: this framing is sent no more."""
+
+    def fault(folder):
+        path = folder / "tunnels.json"
+        document = json.loads(path.read_text())
+        rows = document["sent"]
+        document["sent"] = [row for row in rows if row["case"].split("/")[0] != framing]
+        path.write_text(json.dumps(document))
+
+    return fault
+
+
+def _called_otherwise(folder):
+    """Plain packets under the name of another framing."""
+    _change_rows(folder, lambda row: {"case": row["case"].replace("esp/", "esp-udp/")})
+
+
 def _nothing_sent(folder):
     _change_rows(folder, lambda row: {"packets": 0})
     for path in folder.glob("*.pcap"):
@@ -143,6 +174,7 @@ FAULTS = {
     "a file missing": lambda f: _lose(f, INNER_FILE),
     "tunnels.json missing": lambda f: _lose(f, "tunnels.json"),
     "AES-256-GCM not sent": lambda f: _without(f, "aes-256-gcm"),
+    "another framing's name": _called_otherwise,
     "ChaCha20-Poly1305 not sent": lambda f: _without(f, "chacha20-poly1305"),
 }
 
@@ -173,3 +205,15 @@ def _must_miss_no_tampering(check, oracle):
                 except Wrong:
                     return
     raise Wrong(f"self-test: {oracle.NAME} passed a tampered packet")
+
+
+def _must_count(check, oracle):
+    """An oracle that opens fewer packets than were sent must be noticed, too."""
+    with tempfile.TemporaryDirectory() as folder:
+        send(Path(folder))
+        with mock.patch.object(oracle, "check", lambda sent: len(sent.outer) - 1):
+            try:
+                check(Path(folder), [oracle])
+            except Wrong:
+                return
+    raise Wrong(f"self-test: {oracle.NAME} passed with a packet unopened")

@@ -51,6 +51,28 @@ ALGORITHMS = {
 }
 
 
+@dataclass(frozen=True)
+class Framing:
+    """What the path of a case says of its packets, in front of the `/`."""
+
+    version: int = 4
+    in_udp: bool = False
+    extended: bool = False
+    alignment: int = 4
+
+
+# RFC 4303; over IPv6 and in UDP (RFC 3948); its numbers of 64 bits (2.2.1) and longer padding (2.4).
+FRAMINGS = {
+    "esp": Framing(),
+    "esp6": Framing(version=6),
+    "esp-udp": Framing(in_udp=True),
+    "esp6-udp": Framing(version=6, in_udp=True),
+    "esp+esn": Framing(extended=True),
+    "esp+pad16": Framing(alignment=16),
+    "esp+noreplay": Framing(),
+}
+
+
 class Wrong(Exception):
     """A check did not hold; the message is one sentence for people."""
 
@@ -79,6 +101,11 @@ class Sent:
     @property
     def name(self):
         return f"{self.capture} through {self.case}"
+
+    @property
+    def framing(self):
+        """The path of its case."""
+        return self.case.split("/")[0]
 
     @property
     def sizes(self):
@@ -158,6 +185,8 @@ def _one(folder, row):
     sizes = (len(sent.key), len(sent.integrity_key), row["iv_bytes"], row["icv_bytes"])
     if sizes != (sent.sizes.key, sent.sizes.integrity_key, sent.sizes.iv, sent.sizes.icv):
         raise Wrong(f"{sent.name}: sizes {sizes} are not those of {sent.algorithm}")
+    if not is_framed_as_called(sent):
+        raise Wrong(f"{sent.name}: its packets are not framed as {sent.framing} are")
     counts = {row["packets"], len(sent.outer), len(sent.inner)}
     if len(counts) != 1:
         raise Wrong(
@@ -173,6 +202,16 @@ def _one(folder, row):
                 f"not {sent.wire_bytes(len(inner))}"
             )
     return sent
+
+
+def is_framed_as_called(sent):
+    """Whether the path of a case says what its packets are like; a cipher may have longer blocks."""
+    called = FRAMINGS.get(sent.framing)
+    if called is None:
+        return False
+    alignment = max(called.alignment, sent.sizes.block)
+    ways = (called.version, called.in_udp, called.extended, alignment)
+    return ways == (sent.version, sent.in_udp, sent.extended, sent.alignment)
 
 
 def tampered(sent):

@@ -8,9 +8,12 @@ from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.ipsec import ESP, IPSecIntegrityError, SecurityAssociation
 
+from sent import FRAMINGS as FRAMINGS_OF_ESP
 from sent import Wrong, tampered
 
 NAME = "scapy"
+# All of them must be there to be opened.
+FRAMINGS = set(FRAMINGS_OF_ESP)
 AEADS = {
     "aes-128-gcm": "AES-GCM",
     "aes-192-gcm": "AES-GCM",

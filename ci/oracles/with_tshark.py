@@ -12,9 +12,12 @@ from pathlib import Path
 
 from scapy.utils import RawPcapWriter
 
+from sent import FRAMINGS as FRAMINGS_OF_ESP
 from sent import LINK_TYPE_RAW, Wrong, tampered
 
 NAME = "tshark"
+# What must be there to be opened.
+FRAMINGS = {name for name, framing in FRAMINGS_OF_ESP.items() if not framing.extended}
 # The obvious name, without the ICV's length, is accepted and silently decrypts nothing.
 GCM = "AES-GCM with 16 octet ICV [RFC4106]"
 ALGORITHMS = {

@@ -4,9 +4,11 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
 use tunneltax_core::capture::Limits;
-use tunneltax_core::path::framing::UDP_PORT;
-use tunneltax_core::path::{Case, CaseError, GivenSa, Setup, cases};
-use tunneltax_core::sa::Keys;
+use tunneltax_core::fate::Reason;
+use tunneltax_core::path::esp::shares_the_port;
+use tunneltax_core::path::framing::{Framing, UDP_PORT};
+use tunneltax_core::path::{Case, CaseError, GivenSa, Setup, receiving};
+use tunneltax_core::sa::{Keys, Numbers};
 use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
 
 use crate::captures::Survey;
@@ -29,37 +31,12 @@ pub fn read_keys(file: &Path, verb: &str) -> Result<Vec<EspSa>, Failure> {
 /// Refuses an SA whose algorithm no case speaks, or whose key it does not take, whether or not a
 /// packet of it will come.
 fn check(sa: &EspSa, file: &Path) -> Result<(), Failure> {
-    let any = |v6: bool, in_udp| Outer {
-        source: unspecified(v6),
-        destination: unspecified(v6),
-        in_udp,
-        spi: sa.spi,
-    };
-    let families = match sa.destination.or(sa.source) {
-        Some(end) => vec![end.is_ipv6()],
-        None => vec![false, true],
-    };
-    let outers = families
-        .iter()
-        .flat_map(|v6| [any(*v6, false), any(*v6, true)]);
-    let speaks = |outer: Outer| {
-        let case = case_of(sa, &outer)?;
-        Some((case, case.opener?))
-    };
-    let Some((case, open)) = outers.into_iter().find_map(speaks) else {
-        return Err(unknown(sa, &any(families[0], false), file));
-    };
+    let opener = case_of(sa, framing(sa, false, false));
+    let opener = opener.and_then(|case| Some((case, case.opener?)));
+    let (case, open) = opener.ok_or_else(|| unknown(sa, file))?;
     match open(case, &Setup::default(), &given(sa)) {
         Ok(_) => Ok(()),
         Err(why) => Err(refused(sa, why, file)),
-    }
-}
-
-fn unspecified(v6: bool) -> IpAddr {
-    if v6 {
-        Ipv6Addr::UNSPECIFIED.into()
-    } else {
-        Ipv4Addr::UNSPECIFIED.into()
     }
 }
 
@@ -93,13 +70,13 @@ pub fn nothing_of_these(survey: &Survey, file: &Path) -> Failure {
     ))
 }
 
-/// What is said where no case speaks an SA's algorithm.
-pub fn unknown(sa: &EspSa, outer: &Outer, file: &Path) -> Failure {
+/// What is said where no case speaks an SA's algorithm; in which framing does not matter.
+pub fn unknown(sa: &EspSa, file: &Path) -> Failure {
     Failure::Failed(format!(
-        "SPI 0x{:08x} of {}: no case is {}; `tunneltax list` shows them",
+        "SPI 0x{:08x} of {}: no case is esp/{}; `tunneltax list` shows them",
         sa.spi,
         file.display(),
-        id_of(sa, outer)
+        sa.algorithm
     ))
 }
 
@@ -114,40 +91,28 @@ pub struct Outer {
     source: IpAddr,
     destination: IpAddr,
     /// ESP is in UDP.
-    pub in_udp: bool,
+    in_udp: bool,
     spi: u32,
 }
 
 impl Outer {
-    /// Of a whole packet that carries ESP.
-    pub fn read(packet: &[u8]) -> Option<Self> {
-        let (ends, protocol, header_bytes): ([IpAddr; 2], u8, usize);
-        if wire::version(packet)? == 4 {
-            let header = ipv4::Header::parse(packet).ok()?;
-            if header.fragment() != Fragment::Whole {
-                return None;
-            }
-            ends = [header.source, header.destination].map(|end| Ipv4Addr::from(end).into());
-            (protocol, header_bytes) = (header.protocol, header.header_bytes);
-        } else {
-            let header = ipv6::Header::parse(packet).ok()?;
-            ends = [header.source, header.destination].map(|end| Ipv6Addr::from(end).into());
-            (protocol, header_bytes) = (header.next_header, ipv6::HEADER_BYTES);
-        }
-        let behind = packet.get(header_bytes..)?;
-        let (in_udp, behind) = match protocol {
-            protocol::ESP => (false, behind),
-            protocol::UDP => {
-                let (header, rest) = behind.split_first_chunk()?;
-                let (port, _) = udp::parse(*header);
-                (port == UDP_PORT).then_some((true, rest))?
-            }
-            _ => return None,
+    /// Of a whole packet that carries ESP, or why it carries none: [`Reason::NatKeepalive`] and
+    /// [`Reason::IkeMessage`] share its UDP port (RFC 3948, 2.2 and 2.3), anything else is
+    /// [`Reason::NotEsp`].
+    pub fn read(packet: &[u8]) -> Result<Self, Reason> {
+        let ip = Ip::read(packet).ok_or(Reason::NotEsp)?;
+        let (in_udp, esp) = match ip.protocol {
+            protocol::ESP => (false, ip.behind),
+            protocol::UDP => (true, behind_udp(ip.behind).ok_or(Reason::NotEsp)?),
+            _ => return Err(Reason::NotEsp),
         };
-        let (spi, _) = esp::parse_header(*behind.first_chunk()?);
-        Some(Outer {
-            source: ends[0],
-            destination: ends[1],
+        if in_udp {
+            shares_the_port(esp)?;
+        }
+        let (spi, _) = esp::parse_header(*esp.first_chunk().ok_or(Reason::NotEsp)?);
+        Ok(Outer {
+            source: ip.source,
+            destination: ip.destination,
             in_udp,
             spi,
         })
@@ -158,18 +123,69 @@ impl Outer {
         let fits = |wanted: Option<IpAddr>, is| wanted.is_none_or(|wanted| wanted == is);
         self.spi == sa.spi && fits(sa.source, self.source) && fits(sa.destination, self.destination)
     }
+
+    /// How a packet of an SA is framed: the headers say what is around it, the keys whether its
+    /// number has an upper half.
+    pub fn framing(&self, sa: &EspSa) -> Framing {
+        framing(sa, self.destination.is_ipv6(), self.in_udp)
+    }
 }
 
-/// The id of the case that opens an SA's packets, without its library.
-pub fn id_of(sa: &EspSa, outer: &Outer) -> String {
-    let family = if outer.destination.is_ipv6() { "6" } else { "" };
-    let udp = if outer.in_udp { "-udp" } else { "" };
-    let extended = sa.esn_high.map_or("", |_| "+esn");
-    format!("esp{family}{udp}{extended}/{}", sa.algorithm)
+/// An IP packet that is no fragment.
+struct Ip<'p> {
+    source: IpAddr,
+    destination: IpAddr,
+    protocol: u8,
+    /// What is behind its header, without what the link padded.
+    behind: &'p [u8],
 }
 
-/// The case of an SA: of several libraries the first in the list, always.
-pub fn case_of(sa: &EspSa, outer: &Outer) -> Option<&'static Case> {
-    let id = id_of(sa, outer) + "@";
-    cases().find(|case| case.id.starts_with(&id))
+impl<'p> Ip<'p> {
+    fn read(packet: &'p [u8]) -> Option<Self> {
+        if wire::version(packet)? == 4 {
+            let header = ipv4::Header::parse(packet).ok()?;
+            let is_whole = header.fragment() == Fragment::Whole;
+            is_whole.then_some(Self {
+                source: Ipv4Addr::from(header.source).into(),
+                destination: Ipv4Addr::from(header.destination).into(),
+                protocol: header.protocol,
+                behind: packet.get(header.header_bytes..header.total_bytes)?,
+            })
+        } else {
+            let header = ipv6::Header::parse(packet).ok()?;
+            Some(Self {
+                source: Ipv6Addr::from(header.source).into(),
+                destination: Ipv6Addr::from(header.destination).into(),
+                protocol: header.next_header,
+                behind: packet.get(ipv6::HEADER_BYTES..header.total_bytes)?,
+            })
+        }
+    }
+}
+
+/// What is in a datagram to the port of ESP.
+fn behind_udp(datagram: &[u8]) -> Option<&[u8]> {
+    let (port, length) = udp::parse(*datagram.first_chunk()?);
+    let payload = datagram.get(udp::HEADER_BYTES..length)?;
+    (port == UDP_PORT).then_some(payload)
+}
+
+fn framing(sa: &EspSa, over_v6: bool, in_udp: bool) -> Framing {
+    let framing = match (over_v6, in_udp) {
+        (false, false) => Framing::PLAIN,
+        (true, false) => Framing::OVER_V6,
+        (false, true) => Framing::IN_UDP,
+        (true, true) => Framing::IN_UDP_OVER_V6,
+    };
+    Framing {
+        numbers: sa.esn_high.map_or(Numbers::Sent, |_| Numbers::Extended),
+        ..framing
+    }
+}
+
+/// The case that opens an SA's packets: of several libraries the first in the list, always.
+pub fn case_of(sa: &EspSa, framing: Framing) -> Option<&'static Case> {
+    let speaks =
+        |case: &&Case| case.framing == framing && case.algorithm == Some(sa.algorithm.as_str());
+    receiving().find(speaks)
 }

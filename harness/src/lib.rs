@@ -24,6 +24,7 @@ mod measure;
 mod output;
 mod outset;
 mod pace;
+mod passed_over;
 mod payer_sum;
 mod payers;
 mod pcap_file;

@@ -4,10 +4,12 @@ use std::time::SystemTime;
 
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::Case;
+use tunneltax_core::path::overhead::{Fits, OUTER_MTU};
 use tunneltax_core::synth::Mix;
 use tunneltax_reports::record::{self, Noise, Provenance, Record, SCHEMA};
 
 use crate::cli::RunOptions;
+use crate::cmd::overhead::sends;
 use crate::host;
 use crate::libraries::libraries;
 use crate::measure::Bench;
@@ -90,10 +92,7 @@ fn command(typed: impl Iterator<Item = String>, show_addresses: bool) -> Vec<Str
 /// A case without figures, as a step from the nearest of those beside it.
 pub fn case_of_record(case: &Case, beside: &[&Case], mixes: &[Mix]) -> record::Case {
     let (step_of, step) = case.step_among(beside);
-    let sizes = mixes.iter().filter_map(|mix| match mix {
-        Mix::Size(bytes) => Some(u32::from(*bytes)),
-        _ => None,
-    });
+    let sizes: Vec<u16> = mixes.iter().copied().filter_map(size).collect();
     record::Case {
         id: case.id.to_owned(),
         title: case.title.to_owned(),
@@ -101,14 +100,40 @@ pub fn case_of_record(case: &Case, beside: &[&Case], mixes: &[Mix]) -> record::C
         step_of: step_of.map(str::to_owned),
         step,
         added_bytes: sizes
-            .map(|bytes| (bytes, case.overhead.added_bytes(bytes as usize) as u32))
+            .iter()
+            .map(|&bytes| (bytes.into(), case.overhead.added_bytes(bytes.into()) as u32))
             .collect(),
+        fits: sends(case).then(|| fits(case, &sizes)),
         text: text(case),
         point: case.point.map(|point| record::Point {
             of: point.of.to_owned(),
             curve: point.curve.to_owned(),
             count: point.count.into(),
         }),
+    }
+}
+
+fn size(mix: Mix) -> Option<u16> {
+    match mix {
+        Mix::Size(bytes) => Some(bytes),
+        _ => None,
+    }
+}
+
+/// What of a case fits the outer MTU of the list.
+fn fits(case: &Case, sizes: &[u16]) -> record::Fits {
+    let fits = Fits::new(case.overhead, OUTER_MTU);
+    let bytes = |of: Option<usize>| of.map(|bytes| bytes as u32);
+    let packets = |&size: &u16| {
+        let packets = case.overhead.packets(size.into(), case.outer, OUTER_MTU);
+        (size.into(), bytes(packets))
+    };
+    record::Fits {
+        outer_mtu: OUTER_MTU as u32,
+        largest_inner: bytes(fits.largest_inner_bytes),
+        mss_ipv4: bytes(fits.mss_v4),
+        mss_ipv6: bytes(fits.mss_v6),
+        packets: sizes.iter().map(packets).collect(),
     }
 }
 
@@ -148,6 +173,25 @@ mod tests {
             }
         }
         assert!(sealed > 50, "{sealed}");
+    }
+
+    /// By hand, of AES-256-GCM: 1500 less 20 of outer header, 16 of ESP header and IV and 16 of ICV
+    /// are 1448, a multiple of 4, less 2 of trailer (RFC 4303, 2; RFC 4106, 3 and 6).
+    #[test]
+    fn a_case_carries_what_fits() {
+        let of = |id: &str| {
+            let case = tunneltax_core::path::find(id).expect(id);
+            let mixes = ["64", "1500"].map(|size| size.parse().expect("a size"));
+            case_of_record(case, &[], &mixes).fits
+        };
+        let gcm = of("esp/aes-256-gcm@ring").expect("it sends");
+        assert_eq!((gcm.outer_mtu, gcm.largest_inner), (1500, Some(1446)));
+        assert_eq!((gcm.mss_ipv4, gcm.mss_ipv6), (Some(1406), Some(1386)));
+        assert_eq!(gcm.packets, [(64, Some(1)), (1500, Some(2))].into());
+        let drop = of("esp+drop/aes-256-gcm@ring").expect("it sends");
+        assert_eq!(drop.packets, [(64, Some(1)), (1500, None)].into());
+        assert_eq!(of("bare/aes-256-gcm@ring"), None);
+        assert_eq!(of("forward/no-rules"), None);
     }
 
     #[test]

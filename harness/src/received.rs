@@ -8,24 +8,22 @@ use std::sync::atomic::AtomicBool;
 use tunneltax_core::capture::{Limits, Tally};
 use tunneltax_core::fate::{DropCounts, Fate};
 use tunneltax_core::frame::{Arena, Frame};
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::received::{Arrival, Open};
 use tunneltax_core::path::{Case, GivenSa, Setup};
 use tunneltax_reports::record;
 
 use crate::captures::{self, Kept, Survey};
 use crate::esp_keys::EspSa;
-use crate::esp_packets::{Outer, case_of, given, nothing_of_these, refused, unknown};
+use crate::esp_packets::{case_of, given, nothing_of_these, refused, unknown};
 use crate::failure::Failure;
 use crate::output;
+use crate::passed_over;
 use crate::sides::{SideCount, Sides};
 
 /// Most bytes of packets that are kept of a capture, sealed and opened.
 const KEPT_BYTES: usize = 128 << 20;
-/// Reason in [`record::Capture::left_out`]: ESP of an SA that the keys do not name.
-const OTHER_SA: &str = "other_sa";
-/// The same: no ESP, or a fragment of it.
-const NOT_ESP: &str = "not_esp";
-/// The same: opened, and more than there is room for.
+/// Reason in [`record::Capture::left_out`]: opened, and more than there is room for.
 const NO_ROOM: &str = "behind_128_mib";
 
 /// The keys at hand.
@@ -63,7 +61,6 @@ pub struct Bundle {
 struct Tunnel {
     /// Its place in the file of keys.
     sa: usize,
-    in_udp: bool,
     spi: u32,
     case: &'static Case,
     opener: Box<dyn Open>,
@@ -121,16 +118,15 @@ impl Opening<'_> {
 
     /// Opens a packet, which the frame holds too, and keeps what it was.
     fn open(&mut self, packet: &[u8], frame: &mut Frame<'_>) -> Result<(), Failure> {
-        let Some(outer) = Outer::read(packet) else {
-            self.leave_out(NOT_ESP);
-            return Ok(());
-        };
         let sas = self.keyring.sas;
-        let Some(sa) = sas.iter().position(|sa| outer.is_of(sa)) else {
-            self.leave_out(OTHER_SA);
-            return Ok(());
+        let (outer, sa) = match passed_over::find_sa(packet, sas) {
+            Ok(found) => found,
+            Err(reason) => {
+                self.leave_out(reason);
+                return Ok(());
+            }
         };
-        let at = self.tunnel(sa, &outer)?;
+        let at = self.tunnel(sa, outer.framing(&sas[sa]))?;
         let tunnel = &mut self.tunnels[at];
         tunnel.packets += 1;
         let Some(sequence) = tunnel.opener.open(frame) else {
@@ -156,22 +152,21 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The place of an SA's tunnel, which its first packet opens.
-    fn tunnel(&mut self, sa: usize, outer: &Outer) -> Result<usize, Failure> {
-        let is_its = |tunnel: &Tunnel| tunnel.sa == sa && tunnel.in_udp == outer.in_udp;
+    /// The place of an SA's tunnel, which its first packet in this framing opens.
+    fn tunnel(&mut self, sa: usize, framing: Framing) -> Result<usize, Failure> {
+        let is_its = |tunnel: &Tunnel| tunnel.sa == sa && tunnel.case.framing == framing;
         if let Some(at) = self.tunnels.iter().position(is_its) {
             return Ok(at);
         }
         let Keyring { file, sas, setup } = *self.keyring;
         let key = &sas[sa];
-        let unknown = || unknown(key, outer, file);
-        let case = case_of(key, outer).ok_or_else(unknown)?;
+        let unknown = || unknown(key, file);
+        let case = case_of(key, framing).ok_or_else(unknown)?;
         let open = case.opener.ok_or_else(unknown)?;
         let given = given(key);
         let opener = open(case, setup, &given).map_err(|why| refused(key, why, file))?;
         self.tunnels.push(Tunnel {
             sa,
-            in_udp: outer.in_udp,
             spi: key.spi,
             case,
             opener,
@@ -263,11 +258,7 @@ impl Received {
                 tunnel.opened, tunnel.packets, tunnel.spi, tunnel.case.id
             ));
         }
-        for (reason, words) in [(OTHER_SA, "ESP of other SAs"), (NOT_ESP, "not ESP")] {
-            if let Some(count) = self.left_out.get(reason) {
-                lines.push(format!("{count:>8} packets in {name} are {words}\n"));
-            }
-        }
+        lines.push(passed_over::lines(&self.left_out, &name));
         lines.concat()
     }
 

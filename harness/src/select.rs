@@ -1,7 +1,9 @@
 //! Which cases and sizes a command line names.
 
 use glob::Pattern;
-use tunneltax_core::path::{Case, Kind, Waterfall, cases, waterfall_ciphers, waterfalls};
+use tunneltax_core::path::{
+    Case, Kind, Waterfall, cases, find, receiving, waterfall_ciphers, waterfalls,
+};
 
 use crate::cli::UnderlayKind;
 use crate::failure::Failure;
@@ -32,14 +34,29 @@ pub fn select_cases(globs: &[String], more: &[Kind]) -> Result<Vec<&'static Case
         let wanted = |case: &&Case| case.kind == Kind::Bill || more.contains(&case.kind);
         return Ok(cases().filter(wanted).collect());
     }
-    let mut named = vec![false; cases().count()];
+    select_among(globs, cases())
+}
+
+/// The cases that any of the globs names, of the list and of far gateways alone, which the list
+/// does not have in every framing.
+pub fn select_receiving(globs: &[String]) -> Result<Vec<&'static Case>, Failure> {
+    let unlisted = receiving().filter(|case| find(case.id).is_none());
+    select_among(globs, cases().chain(unlisted))
+}
+
+fn select_among(
+    globs: &[String],
+    all: impl Iterator<Item = &'static Case> + Clone,
+) -> Result<Vec<&'static Case>, Failure> {
+    let mut named = vec![false; all.clone().count()];
     for text in globs {
-        let matching = matching(text).map_err(|why| Failure::Usage(format!("--case {why}")))?;
+        let matching = matching_of(text, all.clone());
+        let matching = matching.map_err(|why| Failure::Usage(format!("--case {why}")))?;
         for (named, matching) in named.iter_mut().zip(matching) {
             *named |= matching;
         }
     }
-    Ok(cases()
+    Ok(all
         .zip(named)
         .filter_map(|(case, named)| named.then_some(case))
         .collect())
@@ -99,8 +116,15 @@ pub fn cases_of(chains: &[Waterfall]) -> Vec<&'static Case> {
 
 /// Of every case in the order of the list, whether the glob names it; it names at least one.
 pub fn matching(text: &str) -> Result<Vec<bool>, GlobError> {
+    matching_of(text, cases())
+}
+
+fn matching_of(
+    text: &str,
+    all: impl Iterator<Item = &'static Case>,
+) -> Result<Vec<bool>, GlobError> {
     let pattern = Pattern::new(text).map_err(|why| GlobError::Malformed(text.to_owned(), why))?;
-    let matching: Vec<bool> = cases().map(|case| names(&pattern, text, case.id)).collect();
+    let matching: Vec<bool> = all.map(|case| names(&pattern, text, case.id)).collect();
     if !matching.contains(&true) {
         let library = text.split_once('@').map_or("", |(_, library)| library);
         if let Some(feature) = FEATURES.into_iter().find(|of| *of == library) {

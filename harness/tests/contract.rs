@@ -155,7 +155,15 @@ fn a_group_of_generated_packets_says_how_many_flows_it_has() {
     let mut generated = Vec::new();
     for group in array(&record, "groups") {
         let cases = array(group, "rows").iter().map(|row| &row["case"]);
-        let expected = ["10", "10+first", "100", "100+first", "1000", "1000+first"];
+        let expected = [
+            "10",
+            "10+first",
+            "100",
+            "100+first",
+            "1000",
+            "1000+first",
+            "1000+changed",
+        ];
         let expected = expected.map(|rules| format!("forward/rules-{rules}"));
         assert!(cases.eq(expected.iter()));
         assert!(array(group, "rows").iter().all(|row| row["passed"] == true));

@@ -239,12 +239,31 @@ pub struct Case {
     pub step: String,
     /// Bytes added by inner size: the sizes of the bill.
     pub added_bytes: BTreeMap<u32, u32>,
+    /// What of it fits the outer MTU, where it sends. Records of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fits: Option<Fits>,
     /// What its cipher works on, where it has one. Records of before have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Text>,
     /// Where it stands among cases that differ in one number, where it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point: Option<Point>,
+}
+
+/// What fits an outer MTU, computed as `added_bytes` is. `null` where there is no such packet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fits {
+    /// Longest packet between the gateways, bytes.
+    pub outer_mtu: u32,
+    /// IP total length of the longest inner packet that leaves in one piece.
+    pub largest_inner: Option<u32>,
+    /// Maximum segment size to clamp TCP over IPv4 to, bytes, without options.
+    pub mss_ipv4: Option<u32>,
+    /// The same over IPv6.
+    pub mss_ipv6: Option<u32>,
+    /// Packets that an inner IPv4 packet without DF leaves in over that MTU, by its size: the
+    /// sizes of the bill.
+    pub packets: BTreeMap<u32, Option<u32>>,
 }
 
 /// The text that a cipher seals of a packet: octets in front of the packet, the packet and a

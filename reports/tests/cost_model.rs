@@ -102,6 +102,7 @@ fn case(id: &str, below: Option<&str>, text: Option<Text>) -> Case {
         added_bytes: BTreeMap::new(),
         text,
         point: None,
+        fits: None,
     }
 }
 

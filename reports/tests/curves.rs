@@ -49,6 +49,7 @@ fn case(id: &str, below: Option<&str>, point: Option<(&str, &str, u64)>) -> Case
         step: "a step".to_owned(),
         added_bytes: [(64, 0)].into(),
         text: None,
+        fits: None,
         point: point.map(|(of, curve, count)| Point {
             of: of.to_owned(),
             curve: curve.to_owned(),

@@ -92,6 +92,7 @@ fn made() -> Record {
         step: "forwarding".to_owned(),
         added_bytes: BTreeMap::from([(64, *added)]),
         point: None,
+        fits: None,
         text: None,
     };
     let link = |(id, case, ..): &Made| Link {

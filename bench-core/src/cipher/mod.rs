@@ -24,7 +24,7 @@ pub mod rust_crypto;
 pub mod suites;
 
 pub use aead::{Aead, IcvMismatch};
-pub use names::{title, titled};
+pub use names::{is_legacy, title, titled};
 
 use crate::fate::Reason;
 use crate::frame::Frame;

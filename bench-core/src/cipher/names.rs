@@ -10,13 +10,22 @@ const TITLES: [(&str, &str); 4] = [
 /// Libraries that write themselves small.
 const SMALL: [&str; 3] = ["ring", "graviola", "ipsec-mb"];
 
+/// Whether an algorithm is here for those that still have it, and for nobody to choose: 3DES has
+/// blocks of 64 bits and SHOULD NOT be used (RFC 8221, 5).
+pub fn is_legacy(algorithm: &str) -> bool {
+    algorithm.starts_with("3des-")
+}
+
 /// What an algorithm or a library is called: `AES-256-CBC + HMAC-SHA-256-128`.
 pub fn title(name: &str) -> String {
     let own = TITLES.iter().find(|(known, _)| *known == name);
     match own {
         Some((_, title)) => (*title).to_owned(),
         None if SMALL.contains(&name) => name.to_owned(),
-        None => name.to_uppercase().replace('+', " + "),
+        None => {
+            let legacy = if is_legacy(name) { " (legacy)" } else { "" };
+            name.to_uppercase().replace('+', " + ") + legacy
+        }
     }
 }
 

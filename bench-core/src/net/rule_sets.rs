@@ -78,11 +78,21 @@ fn any(action: Action) -> Rule {
 /// networks; anything, system ports, other ports), so that no field alone tells that a rule is
 /// not meant.
 pub fn last_of(count: u16, seed: u64) -> Vec<Rule> {
+    ending_in(Action::Allow, count, seed)
+}
+
+/// Other rules than those of [`last_of`] with the same seed, as many and as far from any ordinary
+/// flow, of which the last denies everything.
+pub fn denying(count: u16, seed: u64) -> Vec<Rule> {
+    ending_in(Action::Deny, count, !seed)
+}
+
+fn ending_in(last: Action, count: u16, seed: u64) -> Vec<Rule> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let priorities = *PRIORITIES.start()..;
     let missing = count.min(RULES_MAX).saturating_sub(1);
     let rules = (0..missing).flat_map(|_| [miss_v4(&mut random), miss_v6(&mut random)]);
-    let rules: Vec<Rule> = rules.chain([any(Action::Allow)]).collect();
+    let rules: Vec<Rule> = rules.chain([any(last)]).collect();
     let in_turn = priorities.zip(rules);
     in_turn
         .map(|(priority, rule)| Rule { priority, ..rule })

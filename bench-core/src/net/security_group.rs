@@ -13,10 +13,36 @@ use super::classifier::{Classifier, RuleAddress};
 use super::flow_table::{FlowRoom, FlowTable};
 use super::flows::{Address, Flow};
 use super::fragments::FragmentTable;
-use super::rule_sets::{default_rules, last_of};
+use super::rule_sets::{default_rules, denying, last_of};
 use super::rules::{Action, Rule, RuleError, in_order};
 use crate::fate::Reason;
 use crate::wire::Fragment;
+
+/// Compiled rules of both families, in force nowhere.
+pub struct RuleSet {
+    v4: Classifier<u32>,
+    v6: Classifier<u128>,
+}
+
+impl RuleSet {
+    /// These rules.
+    pub fn new(rules: Vec<Rule>) -> Result<Self, RuleError> {
+        Ok(Self::of_ordered(&in_order(rules)?))
+    }
+
+    /// As many rules as [`SecurityGroup::last_of`] has, other ones, of which the last denies
+    /// everything.
+    pub fn denying(rules: u16, seed: u64) -> Self {
+        Self::of_ordered(&denying(rules, seed))
+    }
+
+    fn of_ordered(rules: &[Rule]) -> Self {
+        Self {
+            v4: Classifier::new(rules),
+            v6: Classifier::new(rules),
+        }
+    }
+}
 
 /// Rules and memory of both families. Of fixed size: nothing here grows after [`Self::new`].
 pub struct SecurityGroup {
@@ -69,10 +95,15 @@ impl SecurityGroup {
     /// Changes the rules, for flows that are new from now on. Compiles them: not for the timed
     /// loop. On error the old ones stay.
     pub fn replace_rules(&mut self, rules: Vec<Rule>) -> Result<(), RuleError> {
-        let rules = in_order(rules)?;
-        self.v4.rules = Classifier::new(&rules);
-        self.v6.rules = Classifier::new(&rules);
+        self.swap_rules(&mut RuleSet::new(rules)?);
         Ok(())
+    }
+
+    /// The same change with rules that were compiled before, which now hold the old ones: takes no
+    /// memory, and no longer for many rules than for few.
+    pub fn swap_rules(&mut self, rules: &mut RuleSet) {
+        std::mem::swap(&mut self.v4.rules, &mut rules.v4);
+        std::mem::swap(&mut self.v6.rules, &mut rules.v6);
     }
 
     /// Judges an IPv4 packet. The ports of a later fragment are not looked at.

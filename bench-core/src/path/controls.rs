@@ -9,12 +9,13 @@ use std::sync::Arc;
 use super::cases::{Case, FORWARD, Kind, Point};
 use super::forward::{Forward, Forwarder};
 use super::{PacketPath, Setup};
+use crate::fate::Reason;
 use crate::frame::Frame;
 use crate::net::flow_table::IDLE_TIMEOUT_US;
 use crate::net::flows::Flow;
 use crate::net::routes::Routes;
 use crate::net::rule_sets::RULES_MAX;
-use crate::net::security_group::SecurityGroup;
+use crate::net::security_group::{RuleSet, SecurityGroup};
 
 const _: () = assert!(RULES_MAX == 1000);
 
@@ -70,6 +71,72 @@ fn established(setup: &Setup, rules: u16) -> Forward {
         Forwarder::with(Arc::clone(&setup.routes), Some(group))
     };
     Forward::between(gateway(), gateway())
+}
+
+/// Forward at two gateways whose rules were replaced when flows were established: the rules in
+/// force would deny every one of them.
+struct Changed {
+    near: ChangedGateway,
+    far: ChangedGateway,
+}
+
+struct ChangedGateway {
+    forwarder: Forwarder,
+    /// The rules from before the change.
+    before: RuleSet,
+}
+
+impl ChangedGateway {
+    fn new(setup: &Setup, rules: u16) -> Self {
+        let group = SecurityGroup::last_of(rules, setup.flows, setup.seed);
+        let mut forwarder = Forwarder::with(Arc::clone(&setup.routes), Some(group));
+        let mut before = RuleSet::denying(rules, setup.seed);
+        forwarder.swap_rules(&mut before);
+        Self { forwarder, before }
+    }
+
+    #[inline(always)]
+    fn forward_burst(&mut self, burst: &mut [Frame<'_>]) {
+        for frame in burst.iter_mut().filter(|frame| frame.is_carried()) {
+            if let Err(reason) = self.forwarder.forward(frame) {
+                self.denied(frame, reason);
+            }
+        }
+    }
+
+    /// The first packet of a flow came before the change: the old rules judge it, and are
+    /// replaced behind it.
+    #[cold]
+    #[inline(never)]
+    fn denied(&mut self, frame: &mut Frame<'_>, reason: Reason) {
+        if reason != Reason::Denied {
+            return frame.drop_as(reason);
+        }
+        self.forwarder.swap_rules(&mut self.before);
+        if let Err(reason) = self.forwarder.forward(frame) {
+            frame.drop_as(reason);
+        }
+        self.forwarder.swap_rules(&mut self.before);
+    }
+}
+
+impl PacketPath for Changed {
+    fn send(&mut self, burst: &mut [Frame<'_>]) {
+        self.near.forward_burst(burst);
+    }
+
+    fn receive(&mut self, burst: &mut [Frame<'_>]) {
+        self.far.forward_burst(burst);
+    }
+}
+
+/// Established flows under so many rules that replaced others and would deny them.
+fn changed(setup: &Setup, rules: u16) -> Changed {
+    let gateway = || ChangedGateway::new(setup, rules);
+    Changed {
+        near: gateway(),
+        far: gateway(),
+    }
 }
 
 /// First packets under so many rules: before each packet as much time passes as lets every flow
@@ -221,7 +288,7 @@ const TEN: [Case; 2] = under_rules!(10, "10 rules", "forward/rules-1");
 const HUNDRED: [Case; 2] = under_rules!(100, "100 rules", "forward/rules-1");
 const THOUSAND: [Case; 2] = under_rules!(1000, "1,000 rules", "forward/rules-1");
 
-pub(super) const CASES: [Case; 13] = [
+pub(super) const CASES: [Case; 14] = [
     ONE[0],
     ONE[1],
     TEN[0],
@@ -230,6 +297,14 @@ pub(super) const CASES: [Case; 13] = [
     HUNDRED[1],
     THOUSAND[0],
     THOUSAND[1],
+    control(
+        "forward/rules-1000+changed",
+        "Forward under 1,000 rules that replaced others and would deny, established flows",
+        &["parse", "route", "1,000 rules changed", "hop", "checksum"],
+        "forward/rules-1000",
+        "rules changed",
+        |_, setup| Ok(Box::new(changed(setup, RULES_MAX))),
+    ),
     control(
         "forward/idle-timeout",
         "Forward, flows expire after 4 idle minutes",
@@ -307,6 +382,30 @@ mod tests {
         [&path.near, &path.far]
     }
 
+    fn after_change(path: &Changed) -> [&Forwarder; 2] {
+        [&path.near.forwarder, &path.far.forwarder]
+    }
+
+    /// What the case rests on: the rules in force deny a flow that is new, and pass one that was
+    /// established before they came.
+    #[test]
+    fn changed_rules_deny_what_is_new_and_pass_what_was_there() {
+        let setup = Setup::default().for_packets(PACKETS);
+        let recipe = Recipe::new(Mix::Size(64), 1, 1);
+        let chunk = recipe.chunk().unwrap();
+        let packet = chunk.packets().next().unwrap();
+        let mut arena = Arena::new(1, 0, 64, 0);
+        let mut burst = arena.frames();
+        let mut gateway = ChangedGateway::new(&setup, 100);
+        assert!(burst[0].load(packet));
+        let denied = gateway.forwarder.forward(&mut burst[0]);
+        assert_eq!(denied, Err(Reason::Denied));
+        gateway.forward_burst(&mut burst);
+        assert!(burst[0].is_carried());
+        assert!(burst[0].load(packet));
+        assert_eq!(gateway.forwarder.forward(&mut burst[0]), Ok(()));
+    }
+
     #[test]
     fn rules_are_asked_once_a_flow_or_once_a_packet() {
         let setup = Setup::default().for_packets(PACKETS);
@@ -314,6 +413,9 @@ mod tests {
         assert_eq!(walked(established(&setup, 100), of_forward), per_flow);
         assert_eq!(walked(routed(&setup, 400), of_forward), per_flow);
         assert_eq!(walked(idle_timeout(&setup), in_time), per_flow);
+        // A first packet asks the rules that deny it, and then those from before.
+        let twice_a_flow = [(2 * FLOWS, (FLOWS / 2, FLOWS / 2)); 2];
+        assert_eq!(walked(changed(&setup, 100), after_change), twice_a_flow);
         let per_packet = [(PACKETS * ROUNDS, (FLOWS / 2, FLOWS / 2)); 2];
         assert_eq!(walked(first(&setup, 100), in_time), per_packet);
         let others = usize::from(FULL_FLOWS);

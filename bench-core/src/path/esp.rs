@@ -397,7 +397,7 @@ const fn least_alignment<C: Cipher>() -> usize {
 
 /// Tells ESP from what else comes to its UDP port.
 #[inline(always)]
-fn shares_the_port(datagram: &[u8]) -> Result<(), Reason> {
+pub fn shares_the_port(datagram: &[u8]) -> Result<(), Reason> {
     match datagram {
         [0xff] => Err(Reason::NatKeepalive),
         // Where an SPI, which is never 0, would be.

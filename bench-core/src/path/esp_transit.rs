@@ -26,10 +26,9 @@ struct Tunnel<C> {
 }
 
 impl<C: Cipher> Tunnel<C> {
-    fn new(setup: &Setup, keys: &Keys) -> Result<Self, KeyLength> {
-        let framing = Framing::PLAIN;
+    fn new(setup: &Setup, keys: &Keys, framing: Framing) -> Result<Self, KeyLength> {
         let outbound = OutboundSa::new(keys, framing.numbers)?;
-        let inbound = InboundSa::new(keys, framing.numbers, setup.replay_window)?;
+        let inbound = InboundSa::new(keys, framing.numbers, framing.window(setup))?;
         Ok(Self {
             sealer: Sealer::new(setup, outbound, framing),
             opener: Opener::new(inbound, framing.underlay),
@@ -38,14 +37,14 @@ impl<C: Cipher> Tunnel<C> {
 }
 
 impl<C: Cipher> EspTransit<C> {
-    /// Expands the keys of both tunnels.
-    pub fn new(setup: &Setup, keys: [&Keys; 2]) -> Result<Self, KeyLength> {
+    /// Expands the keys of both tunnels, which are framed alike.
+    pub fn new(setup: &Setup, keys: [&Keys; 2], framing: Framing) -> Result<Self, KeyLength> {
         let [first, second] = keys;
         Ok(Self {
             near: Forwarder::new(setup, Rules::Default),
-            first: Tunnel::new(setup, first)?,
+            first: Tunnel::new(setup, first, framing)?,
             transit: Forwarder::new(setup, Rules::Default),
-            second: Tunnel::new(setup, second)?,
+            second: Tunnel::new(setup, second, framing)?,
             far: Forwarder::new(setup, Rules::Default),
         })
     }

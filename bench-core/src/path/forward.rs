@@ -15,7 +15,7 @@ use crate::fate::Reason;
 use crate::frame::Frame;
 use crate::net::flows::Flow;
 use crate::net::routes::Routes;
-use crate::net::security_group::SecurityGroup;
+use crate::net::security_group::{RuleSet, SecurityGroup};
 use crate::wire::{self, ipv4, ipv6};
 
 /// Which security group guards a gateway.
@@ -62,6 +62,13 @@ impl Forwarder {
     pub fn advance(&mut self, by_us: u64) {
         if let Some(group) = &mut self.group {
             group.advance(by_us);
+        }
+    }
+
+    /// Puts these rules in force and takes the others out ([`SecurityGroup::swap_rules`]).
+    pub fn swap_rules(&mut self, rules: &mut RuleSet) {
+        if let Some(group) = &mut self.group {
+            group.swap_rules(rules);
         }
     }
 

@@ -31,7 +31,7 @@ pub mod vxlan;
 pub mod wireguard;
 
 pub use cases::{
-    Case, CaseError, Kind, Link, Make, Point, Tunnel, Waterfall, cases, find, keys,
+    Case, CaseError, Kind, Link, Make, Point, Tunnel, Waterfall, cases, find, keys, receiving,
     waterfall_ciphers, waterfalls,
 };
 pub use forward::expected_after as reference;

@@ -315,6 +315,30 @@ impl Overhead {
     }
 }
 
+/// What fits an outer MTU, and what to tell TCP of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fits {
+    /// Longest inner packet ([`Overhead::largest_inner_bytes`]).
+    pub largest_inner_bytes: Option<usize>,
+    /// Segment size to clamp TCP over IPv4 to ([`mss`]).
+    pub mss_v4: Option<usize>,
+    /// The same over IPv6.
+    pub mss_v6: Option<usize>,
+}
+
+impl Fits {
+    /// In an outer packet of at most `outer_mtu`.
+    pub fn new(overhead: Overhead, outer_mtu: usize) -> Self {
+        let largest_inner_bytes = overhead.largest_inner_bytes(outer_mtu);
+        let clamp = |inner| largest_inner_bytes.and_then(|bytes| mss(bytes, inner));
+        Self {
+            largest_inner_bytes,
+            mss_v4: clamp(Family::V4),
+            mss_v6: clamp(Family::V6),
+        }
+    }
+}
+
 /// How a packet is cut into fragments.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cut {

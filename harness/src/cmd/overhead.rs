@@ -5,8 +5,7 @@ use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use tunneltax_core::path::overhead::mss;
-use tunneltax_core::path::underlay::Family;
+use tunneltax_core::path::overhead::Fits;
 use tunneltax_core::path::{Case, Kind};
 use tunneltax_reports::bill::{Cell, RowKind, Table, TableRow};
 use tunneltax_reports::render::{self, TerminalStyle};
@@ -64,7 +63,7 @@ fn on_the_wire(globs: &[String]) -> Result<Vec<&'static Case>, Failure> {
 }
 
 /// Neither a yardstick nor a cipher alone, which no gateway goes through.
-fn sends(case: &Case) -> bool {
+pub fn sends(case: &Case) -> bool {
     case.kind != Kind::Yardstick && case.hops > 0
 }
 
@@ -98,7 +97,7 @@ struct OfCase {
 impl OfCase {
     fn new(case: &Case, inner: &[usize], mtu: usize) -> Self {
         let outer = |bytes: &usize| case.overhead.over(mtu).outer_bytes(*bytes, case.outer);
-        let largest_inner = case.overhead.largest_inner_bytes(mtu);
+        let fits = Fits::new(case.overhead, mtu);
         Self {
             case: without_library(case.id),
             step_of: case.step_of.map(without_library),
@@ -111,9 +110,9 @@ impl OfCase {
                 .map(|bytes| case.overhead.packets(*bytes, case.outer, mtu))
                 .collect(),
             segmented: case.overhead.segments.is_some(),
-            largest_inner,
-            mss_ipv4: largest_inner.and_then(|bytes| mss(bytes, Family::V4)),
-            mss_ipv6: largest_inner.and_then(|bytes| mss(bytes, Family::V6)),
+            largest_inner: fits.largest_inner_bytes,
+            mss_ipv4: fits.mss_v4,
+            mss_ipv6: fits.mss_v6,
         }
     }
 }
@@ -134,11 +133,18 @@ impl Computed {
     /// Bytes added, by size.
     fn added(&self) -> Table {
         let head = self.inner.iter().map(ToString::to_string);
+        let is_legacy = |case: &OfCase| case.case.contains("/3des-");
+        let legacy = if self.cases.iter().any(is_legacy) {
+            "; 3des is legacy"
+        } else {
+            ""
+        };
         Table {
             title: "Bytes added to an inner packet".to_owned(),
-            note: "by its IP total length; - where no such packet exists; cases that only look up \
-                   more add what the case adds that they stand on"
-                .to_owned(),
+            note: format!(
+                "by its IP total length; - where no such packet exists; cases that only look up \
+                 more add what the case adds that they stand on{legacy}"
+            ),
             head: std::iter::once("case".to_owned()).chain(head).collect(),
             rows: self.rows(|case| case.added.iter().map(|added| cell(*added)).collect()),
         }

@@ -9,7 +9,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::received::Arrival;
-use tunneltax_core::path::{Case, Setup, cases};
+use tunneltax_core::path::{Case, Setup, cases, find, receiving};
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::record::{self, Record, WorkloadKind};
 
@@ -30,7 +30,7 @@ use crate::progress;
 use crate::received::{Bundle, Keyring, Received, receive};
 use crate::sample::Sample;
 use crate::schedule::{CAPTURE_PACKETS_MIN, INSTANCES, TEMPERATURES};
-use crate::select::{select_cases, without_library};
+use crate::select::{select_receiving, without_library};
 use crate::sides::Sides;
 
 /// What the step from `forward` to a case that opens is.
@@ -42,7 +42,7 @@ const STAGES: [&str; 5] = ["outer headers", "SA", "window", "open", "decapsulate
 pub fn run_keys(arguments: &RunArguments, file: &Path) -> Result<ExitCode, Failure> {
     let options = &arguments.options;
     let sas = read_keys(file, "verify")?;
-    let chosen = select_cases(&options.selection.cases, &[])?;
+    let chosen = select_receiving(&options.selection.cases)?;
     let chosen = (!options.selection.cases.is_empty()).then_some(&chosen[..]);
     let stop = stop_on_interrupt()?;
     output::prepare(&options.out)?;
@@ -165,15 +165,14 @@ impl<'r> Part<'r> {
         chosen: Option<&[&'static Case]>,
     ) -> Result<Self, Failure> {
         let id = without_library(bundle.case.id);
-        let sealed = cases().filter(|case| without_library(case.id) == id);
+        let sealed = receiving().filter(|case| without_library(case.id) == id);
         let is_chosen = |case: &&Case| {
             chosen.is_none_or(|chosen| chosen.iter().any(|chosen| chosen.id == case.id))
         };
         let sealed: Vec<&'static Case> = sealed.filter(is_chosen).collect();
         let Some(tunnel) = sealed.first().copied() else {
             return Err(Failure::Usage(format!(
-                "{}: no case that --case names opens what {id} sealed; name some of --case '{id}@*', \
-                 which `tunneltax list` shows",
+                "{}: no case that --case names opens what {id} sealed; name some of --case '{id}@*'",
                 survey.file
             )));
         };
@@ -181,9 +180,6 @@ impl<'r> Part<'r> {
         let alone = |case: &&Case| {
             without_library(case.id).strip_prefix("bare/") == Some(cipher)
                 && sealed.iter().any(|sealed| sealed.library == case.library)
-        };
-        let is_its = |case: &&'static Case| {
-            case.id == GROUND_TWIN || alone(case) || sealed.iter().any(|of| of.id == case.id)
         };
         let name = match received.bundles.len() {
             1 => survey.name.clone(),
@@ -193,7 +189,11 @@ impl<'r> Part<'r> {
             survey,
             name,
             bundle,
-            cases: cases().filter(is_its).collect(),
+            cases: find(GROUND_TWIN)
+                .into_iter()
+                .chain(sealed.iter().copied())
+                .chain(cases().filter(alone))
+                .collect(),
             tunnel,
             arrivals: bundle.arrivals.iter().collect(),
         })
@@ -265,13 +265,16 @@ impl Run<'_> {
     }
 }
 
-/// The cases of all parts, in the order of the list.
+/// The cases of all parts, once each: the ground, what opens, ciphers alone.
 fn all_cases(parts: &[Part<'_>]) -> Vec<&'static Case> {
-    let is_of = |case: &&Case| {
-        let mut of_parts = parts.iter().flat_map(|part| &part.cases);
-        of_parts.any(|of| of.id == case.id)
-    };
-    cases().filter(is_of).collect()
+    let mut all: Vec<&'static Case> = Vec::new();
+    for case in parts.iter().flat_map(|part| &part.cases) {
+        if !all.iter().any(|known| known.id == case.id) {
+            all.push(case);
+        }
+    }
+    all.sort_by_key(|case| case.id != GROUND_TWIN && case.opener.is_none());
+    all
 }
 
 /// A case as its far gateway alone is: one step above `forward`.
@@ -281,8 +284,10 @@ fn case_of_record(case: &Case) -> record::Case {
         return of;
     }
     let stages = STAGES.map(str::to_owned).into_iter();
-    let forward = tunneltax_core::path::find(GROUND_TWIN).map_or(&[][..], |case| case.stages);
+    let forward = find(GROUND_TWIN).map_or(&[][..], |case| case.stages);
     record::Case {
+        // Nothing is sent.
+        fits: None,
         stages: stages
             .chain(forward.iter().map(|&stage| stage.to_owned()))
             .collect(),

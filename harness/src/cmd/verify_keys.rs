@@ -1,6 +1,7 @@
 //! `verify --esp-keys`: opens the packets of tunnels that others sealed, with the keys that they
 //! used, and says what was opened and what was refused. With `--write`, what came out inside.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -11,6 +12,7 @@ use std::sync::atomic::AtomicBool;
 use tunneltax_core::capture::{Chunk, Limits};
 use tunneltax_core::fate::{DropCounts, Fate};
 use tunneltax_core::frame::Arena;
+use tunneltax_core::path::framing::Framing;
 use tunneltax_core::path::{Case, PacketPath, Setup};
 
 use super::run::setup;
@@ -19,10 +21,11 @@ use crate::captures::{self, Look, Survey};
 use crate::cli::VerifyArguments;
 use crate::esp_keys::EspSa;
 use crate::esp_packets::{
-    Outer, case_of, given, nothing_of_these, read_keys, refused, sealed_limits, unknown,
+    case_of, given, nothing_of_these, read_keys, refused, sealed_limits, unknown,
 };
 use crate::failure::Failure;
 use crate::output;
+use crate::passed_over;
 use crate::pcap_file::PcapFile;
 
 /// Opens what belongs to an SA of the file.
@@ -42,6 +45,7 @@ pub fn verify_keys(arguments: &VerifyArguments, file: &Path) -> Result<ExitCode,
             sas: &sas,
             setup: setup(&arguments.selection).for_packets(survey.packets as usize),
             tunnels: Vec::new(),
+            passed_over: BTreeMap::new(),
         };
         if opening.open_capture(survey, limits, arguments.write.as_deref())? {
             cut = Some(survey.file.clone());
@@ -52,6 +56,8 @@ pub fn verify_keys(arguments: &VerifyArguments, file: &Path) -> Result<ExitCode,
                 closed = Some((tunnel.spi, survey.file.clone()));
             }
         }
+        let name = output::shown(&survey.name);
+        text += &passed_over::lines(&opening.passed_over, &name);
     }
     output::print(&text)?;
     match closed {
@@ -68,6 +74,8 @@ struct Opening<'k> {
     sas: &'k [EspSa],
     setup: Setup,
     tunnels: Vec<Tunnel>,
+    /// Packets that belong to no SA of the file, by reason.
+    passed_over: BTreeMap<String, u64>,
 }
 
 impl Opening<'_> {
@@ -99,13 +107,14 @@ impl Opening<'_> {
         let mut arena = Arena::new(1, 0, longest, 0);
         let mut frames = arena.frames();
         for packet in chunk.packets() {
-            let Some(outer) = Outer::read(packet) else {
-                continue;
+            let (outer, sa) = match passed_over::find_sa(packet, self.sas) {
+                Ok(found) => found,
+                Err(reason) => {
+                    *self.passed_over.entry(reason.to_owned()).or_default() += 1;
+                    continue;
+                }
             };
-            let Some(sa) = self.sas.iter().position(|sa| outer.is_of(sa)) else {
-                continue;
-            };
-            let tunnel = self.tunnel(sa, &outer)?;
+            let tunnel = self.tunnel(sa, outer.framing(&self.sas[sa]))?;
             frames[0].load(packet);
             tunnel.path.receive(&mut frames);
             tunnel.packets += 1;
@@ -126,12 +135,12 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// The tunnel of an SA, opened with its first packet.
-    fn tunnel(&mut self, sa: usize, outer: &Outer) -> Result<&mut Tunnel, Failure> {
-        let is_its = |tunnel: &Tunnel| tunnel.sa == sa && tunnel.in_udp == outer.in_udp;
+    /// The tunnel of an SA, opened with its first packet in this framing.
+    fn tunnel(&mut self, sa: usize, framing: Framing) -> Result<&mut Tunnel, Failure> {
+        let is_its = |tunnel: &Tunnel| tunnel.sa == sa && tunnel.case.framing == framing;
         let known = self.tunnels.iter().position(is_its);
         if known.is_none() {
-            let tunnel = Tunnel::open(sa, &self.sas[sa], outer, &self.setup, self.file)?;
+            let tunnel = Tunnel::open(sa, &self.sas[sa], framing, &self.setup, self.file)?;
             self.tunnels.push(tunnel);
         }
         let at = known.unwrap_or(self.tunnels.len() - 1);
@@ -143,7 +152,6 @@ impl Opening<'_> {
 struct Tunnel {
     /// Its place in the file of keys.
     sa: usize,
-    in_udp: bool,
     spi: u32,
     case: &'static Case,
     path: Box<dyn PacketPath>,
@@ -157,11 +165,11 @@ impl Tunnel {
     fn open(
         at: usize,
         sa: &EspSa,
-        outer: &Outer,
+        framing: Framing,
         setup: &Setup,
         file: &Path,
     ) -> Result<Self, Failure> {
-        let case = case_of(sa, outer).ok_or_else(|| unknown(sa, outer, file))?;
+        let case = case_of(sa, framing).ok_or_else(|| unknown(sa, file))?;
         let setup = Setup {
             sa: Some(Arc::new(given(sa))),
             ..setup.clone()
@@ -169,7 +177,6 @@ impl Tunnel {
         let path = case.open(&setup).map_err(|why| refused(sa, why, file))?;
         Ok(Self {
             sa: at,
-            in_udp: outer.in_udp,
             spi: sa.spi,
             case,
             path,

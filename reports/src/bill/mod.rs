@@ -11,6 +11,7 @@ mod curves;
 mod detail;
 mod difference;
 mod fastest;
+mod fits;
 mod group;
 mod headline;
 mod headline_rows;
@@ -35,6 +36,7 @@ pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{counted, full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
 pub use fastest::fastest;
+pub use fits::fits;
 pub use group::{CaseName, GroupBill, Line, Timed};
 pub use headline::{Receipt, Span, receipt, receipt_groups, sentences};
 pub use instruments::instruments;
@@ -50,8 +52,8 @@ pub use tails::{Asked, CAUSES_SAID, TailOf, tail_tables, tails};
 pub use temperatures::temperatures;
 pub use waterfall::{Fall, FallBar, WATERFALL, falls};
 pub use words::{
-    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, list,
-    three,
+    NAME_CHARS, Room, TEXT_CHARS, algorithm, bound, bytes, clean, command, count, estimate, legacy,
+    list, three,
 };
 
 use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};

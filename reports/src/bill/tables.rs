@@ -1,7 +1,7 @@
 //! The tables that all renderers share. A cell keeps its figure, so that each renderer can give
 //! it the room it has.
 
-use super::{Bill, Difference, GroupBill, Line, half, mean, three};
+use super::{Bill, Difference, GroupBill, Line, half, legacy, mean, three};
 use crate::record::{Record, Temperature};
 
 /// A table: a column of labels, then cells.
@@ -206,7 +206,7 @@ pub(super) fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) ->
             let short = steps && lines.iter().find(of_other_path).is_none();
             let label = if short { line.case.cipher.clone() } else { own };
             slots.push(Slot {
-                label,
+                label: label + legacy(&line.case.cipher),
                 kind: RowKind::Heading,
                 key: None,
             });

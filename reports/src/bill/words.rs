@@ -133,7 +133,16 @@ pub fn algorithm(name: &str) -> String {
         "poly1305" => "Poly1305".to_owned(),
         other => other.to_uppercase(),
     };
-    name.split('-').map(part).collect::<Vec<_>>().join("-")
+    name.split('-').map(part).collect::<Vec<_>>().join("-") + legacy(name)
+}
+
+/// What is said behind an algorithm that nobody should choose any more: 3DES (RFC 8221, 5).
+pub fn legacy(algorithm: &str) -> &'static str {
+    if algorithm.starts_with("3des-") {
+        " (legacy)"
+    } else {
+        ""
+    }
 }
 
 fn decimals(value: f64, half: Option<f64>, room: Room) -> Option<usize> {

@@ -391,6 +391,12 @@ fn in_full<'b, 'r: 'b>(bill: &Bill<'_>, groups: impl Iterator<Item = &'b GroupBi
 
 fn beside(bill: &Bill<'_>) -> Markup {
     markup! {
+        @if let Some(table) = bill::fits(bill.record) {
+            section id="fits" {
+                h2 { (table.title) }
+                (draw_table(&table, &table.title))
+            }
+        }
         section id="left-out" {
             h2 { "What was left out" }
             @match bill::left_out(bill.record) {

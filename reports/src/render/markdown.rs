@@ -51,10 +51,12 @@ pub fn markdown(record: &Record) -> Result<String, RecordError> {
     waterfalls(&mut out, &bill);
     payers(&mut out, &bill);
     details(&mut out, &bill);
-    for table in [bill::left_out(record), bill::null_gates(&bill)]
-        .into_iter()
-        .flatten()
-    {
+    let aside = [
+        bill::fits(record),
+        bill::left_out(record),
+        bill::null_gates(&bill),
+    ];
+    for table in aside.into_iter().flatten() {
         titled(&mut out, 2, &table);
     }
     out.push_str("\n## Where it comes from\n");

@@ -416,6 +416,7 @@ fn made() -> Record {
                 added_bytes: SIZES.map(|size| (size, added(id, size))).into(),
                 point: None,
                 text: None,
+                fits: None,
             })
             .to_vec(),
         groups,

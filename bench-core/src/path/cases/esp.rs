@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::beyond_mtu::{BEYOND, BeyondMtu};
-use super::gateways::more_gateways;
+use super::gateways::{many, transit};
 use super::{Case, CaseError, FORWARD, Kind};
 use crate::cipher::gmac::Gmac;
 use crate::cipher::ring::{self, Ring};
@@ -143,15 +143,15 @@ fn tunnel<C: Cipher>(case: &Case, setup: &Setup) -> Option<Tunnel> {
 
 /// A way to frame ESP: what its cases share, whatever the cipher.
 pub(super) struct Esps {
-    framing: Framing,
+    pub(super) framing: Framing,
     /// Of the cases that are on the bill where the framing is.
     kind: Kind,
     /// In front of the `/` in an id.
-    path: &'static str,
+    pub(super) path: &'static str,
     /// For people.
-    words: &'static str,
+    pub(super) words: &'static str,
     /// Stages up to the framing.
-    stages: &'static [&'static str],
+    pub(super) stages: &'static [&'static str],
     /// The case whose step the framing is.
     step_of: &'static str,
     step: &'static str,
@@ -167,7 +167,7 @@ pub(super) const PLAIN: Esps = Esps {
     step: "encapsulation",
 };
 
-const OVER_V6: Esps = Esps {
+pub(super) const OVER_V6: Esps = Esps {
     framing: Framing::OVER_V6,
     kind: Kind::Variant,
     path: "esp6",
@@ -176,27 +176,31 @@ const OVER_V6: Esps = Esps {
     ..PLAIN
 };
 
+pub(super) const IN_UDP: Esps = Esps {
+    framing: Framing::IN_UDP,
+    kind: Kind::Variant,
+    path: "esp-udp",
+    words: "ESP tunnel in UDP",
+    stages: stages!["encapsulate", "UDP"],
+    step_of: "esp/none",
+    step: "UDP",
+};
+
+pub(super) const IN_UDP_OVER_V6: Esps = Esps {
+    framing: Framing::IN_UDP_OVER_V6,
+    kind: Kind::Variant,
+    path: "esp6-udp",
+    words: "ESP tunnel in UDP over IPv6",
+    stages: stages!["encapsulate over IPv6", "UDP"],
+    step_of: "esp6/none",
+    step: "UDP",
+};
+
 /// Beside plain ESP.
 const OTHERS: [Esps; 5] = [
     OVER_V6,
-    Esps {
-        framing: Framing::IN_UDP,
-        kind: Kind::Variant,
-        path: "esp-udp",
-        words: "ESP tunnel in UDP",
-        stages: stages!["encapsulate", "UDP"],
-        step_of: "esp/none",
-        step: "UDP",
-    },
-    Esps {
-        framing: Framing::IN_UDP_OVER_V6,
-        kind: Kind::Variant,
-        path: "esp6-udp",
-        words: "ESP tunnel in UDP over IPv6",
-        stages: stages!["encapsulate over IPv6", "UDP"],
-        step_of: "esp6/none",
-        step: "UDP",
-    },
+    IN_UDP,
+    IN_UDP_OVER_V6,
     Esps {
         framing: Framing::PAD_16,
         kind: Kind::Variant,
@@ -240,9 +244,15 @@ pub(super) fn cases() -> Vec<Case> {
     NO_REPLAY.usual(&mut cases);
     PLAIN.beyond_the_mtu(&mut cases);
     OVER_V6.beyond_the_mtu(&mut cases);
-    more_gateways::<Ring<{ ring::AES_256 }>>(&mut cases);
-    more_gateways::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
-    more_gateways::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
+    transit::<Ring<{ ring::AES_256 }>>(&mut cases);
+    transit::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
+    transit::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
+    transit::<Ring<{ ring::CHACHA20 }>>(&mut cases);
+    transit::<AwsLc<{ aws_lc::CHACHA20 }>>(&mut cases);
+    transit::<RustCrypto<chacha20poly1305::ChaCha20Poly1305>>(&mut cases);
+    many::<Ring<{ ring::AES_256 }>>(&mut cases);
+    many::<AwsLc<{ aws_lc::AES_256 }>>(&mut cases);
+    many::<RustCrypto<aes_gcm::Aes256Gcm>>(&mut cases);
     let bare: Vec<Case> = cases
         .iter()
         .filter(|case| case.id.starts_with("esp/"))

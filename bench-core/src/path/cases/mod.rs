@@ -10,12 +10,14 @@ pub(in crate::path) use stages;
 mod beyond_mtu;
 mod esp;
 mod gateways;
+mod receiving;
 mod waterfall;
 
 use std::sync::LazyLock;
 
 pub(in crate::path) use esp::leaked;
 pub use esp::{Tunnel, keys};
+pub use receiving::receiving;
 pub use waterfall::{Link, Waterfall, waterfall_ciphers, waterfalls};
 
 use super::forward::{Forward, Rules};

@@ -20,7 +20,7 @@ pub struct Link {
 /// Cases, each one step from the one before.
 #[derive(Clone)]
 pub struct Waterfall {
-    /// Stable: `aes-256-gcm@ring`, `aes-256-gcm@ring/transit`.
+    /// Stable: `aes-256-gcm@ring`.
     pub id: String,
     /// At least two.
     pub links: Vec<Link>,
@@ -39,10 +39,11 @@ const GROUND: [Step; 4] = [
 ];
 
 /// Of an AEAD, which encrypts and authenticates in one pass.
-const AEAD: [Step; 3] = [
+const AEAD: [Step; 4] = [
     ("seal", "encryption + integrity", "esp+noreplay/*"),
     ("anti-replay", "anti-replay window", "esp/*"),
     ("udp", "UDP", "esp-udp/*"),
+    ("second-gateway", "second gateway", "esp-udp-transit/*"),
 ];
 
 /// Of a suite of two algorithms; `+` stands for the integrity alone. The window comes before
@@ -54,19 +55,13 @@ const SUITE: [Step; 4] = [
     ("udp", "UDP", "esp-udp/*"),
 ];
 
-/// A second tunnel behind the first.
-const TRANSIT: [Step; 2] = [
-    ("tunnel", "one tunnel", "esp/*"),
-    ("second-gateway", "second gateway", "esp-transit/*"),
-];
-
 /// In front of a cipher's id.
 const ESP: &str = "esp/";
 /// What the case of a suite stands on begins with.
 const INTEGRITY: &str = "esp/null+";
 
 /// The chains of a cipher by a library, `aes-256-gcm@ring`; none where the list has no cases for
-/// all links of the first. GMAC and NULL have none: neither is a step of anything that encrypts.
+/// all links of it. GMAC and NULL have none: neither is a step of anything that encrypts.
 pub fn waterfalls(cipher: &str) -> Vec<Waterfall> {
     let Some(sealed) = find(&format!("{ESP}{cipher}")).filter(|case| case.hides) else {
         return Vec::new();
@@ -86,11 +81,7 @@ pub fn waterfalls(cipher: &str) -> Vec<Waterfall> {
         let links: Option<Vec<Link>> = links.collect();
         links.map(|links| Waterfall { id, links })
     };
-    let Some(main) = chain(cipher.to_owned(), &main) else {
-        return Vec::new();
-    };
-    let transit = chain(format!("{cipher}/transit"), &TRANSIT);
-    std::iter::once(main).chain(transit).collect()
+    chain(cipher.to_owned(), &main).into_iter().collect()
 }
 
 /// The ciphers that have chains, in the order of the list.
