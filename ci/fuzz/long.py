@@ -7,15 +7,15 @@ what each had, and is written after each slice. FUZZ_TARGETS names some targets.
 where the next one begins. Stops where one finds something, and goes on where it was when called again.
 """
 
+import math
 import os
-import re
 import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from run import AT_A_TIME, CORPUS, MEMORY_MB, Wrong, explain, names
+from run import AT_A_TIME, Wrong, arguments, inputs, names
 
 LEDGER = Path(__file__).parent / "hours.tsv"
 COLUMNS = ("target", "cpu_seconds", "inputs", "peak_mb", "last", "commit")
@@ -65,55 +65,39 @@ def idle():
     os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
 
 
-def fuzz_slice(binary, seeds, folder, name):
+def fuzz_slice(binary, seeds, folder, name, seconds):
     """One slice; returns its row of the ledger."""
     found = folder / name
     (found / "new").mkdir(parents=True, exist_ok=True)
-    arguments = [
-        f"-max_total_time={SLICE_SECONDS}",
-        f"-rss_limit_mb={MEMORY_MB}",
-        f"-timeout={INPUT_SECONDS}",
-        f"-artifact_prefix={found}/",
-        "-print_final_stats=1",
-        str(found / "new"),
-        *(str(path / name) for path in (seeds, CORPUS) if (path / name).is_dir()),
-    ]
     log = found / "log.txt"
     with log.open("wb") as to:
         child = subprocess.Popen(
-            [binary, *arguments],
+            [binary, *arguments(seeds, found, name, seconds, INPUT_SECONDS)],
             env={**os.environ, "FUZZ_TARGET": name},
             stdout=to,
             stderr=subprocess.STDOUT,
             preexec_fn=idle,
         )
         _, status, used = os.wait4(child.pid, 0)
-    said = log.read_text(errors="replace")
-    crashes = [path for path in sorted(found.iterdir()) if path.is_file() and path != log]
-    code = os.waitstatus_to_exitcode(status)
-    if code != 0 or crashes:
-        raise Wrong(explain(name, code, crashes, log, said))
-    runs = re.search(r"stat::number_of_executed_units: (\d+)", said)
-    if not runs or int(runs[1]) == 0:
-        raise Wrong(f"{name} ran no input; see {log}")
+    runs = inputs(name, os.waitstatus_to_exitcode(status), found, log)
     commit = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"], check=True, capture_output=True, text=True
     )
     return {
         "target": name,
         "cpu_seconds": used.ru_utime + used.ru_stime,
-        "inputs": int(runs[1]),
+        "inputs": runs,
         "peak_mb": used.ru_maxrss // 1024,
         "last": time.strftime("%Y-%m-%d"),
         "commit": commit.stdout.strip(),
     }
 
 
-def main(arguments):
-    if len(arguments) != 3:
+def main(words):
+    if len(words) != 3:
         print(__doc__, file=sys.stderr)
         return 2
-    binary, seeds, folder = arguments[0], Path(arguments[1]), Path(arguments[2])
+    binary, seeds, folder = words[0], Path(words[1]), Path(words[2])
     wanted = 3600 * hours()
 
     def had(name):
@@ -124,7 +108,8 @@ def main(arguments):
             # Those that had most first: an hour is whole sooner.
             left.sort(key=had, reverse=True)
             now = left[:AT_A_TIME]
-            for row in pool.map(lambda name: fuzz_slice(binary, seeds, folder, name), now):
+            rest = min(SLICE_SECONDS, math.ceil(wanted - had(now[-1])))
+            for row in pool.map(lambda name: fuzz_slice(binary, seeds, folder, name, rest), now):
                 row = enter(row)
                 print(f"{row['target']:>12}: {int(row['cpu_seconds']) / 60:.0f} CPU minutes", flush=True)
     print(f"every target had {wanted / 3600:g} CPU hours; see {LEDGER.name}")

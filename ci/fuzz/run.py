@@ -63,22 +63,21 @@ def run(binary, name, arguments, log, limit):
     return done.returncode
 
 
-def fuzz(binary, seeds, folder, name, time):
-    """Fuzzes one target; returns the inputs that it ran."""
-    found = folder / name
-    shutil.rmtree(found, ignore_errors=True)
-    (found / "new").mkdir(parents=True)
-    arguments = [
-        f"-max_total_time={time}",
+def arguments(seeds, found, name, seconds, input_seconds):
+    """What libFuzzer is told: limits, where what it finds goes, and where it begins."""
+    return [
+        f"-max_total_time={seconds}",
         f"-rss_limit_mb={MEMORY_MB}",
-        f"-timeout={INPUT_SECONDS}",
+        f"-timeout={input_seconds}",
         f"-artifact_prefix={found}/",
         "-print_final_stats=1",
         str(found / "new"),
         *(str(path / name) for path in (seeds, CORPUS) if (path / name).is_dir()),
     ]
-    log = found / "log.txt"
-    code = run(binary, name, arguments, log, time + GRACE_SECONDS)
+
+
+def inputs(name, code, found, log):
+    """The inputs that were run; raises where one was a finding, or there were none."""
     said = log.read_text(errors="replace")
     crashes = [path for path in sorted(found.iterdir()) if path.is_file() and path != log]
     if code != 0 or crashes:
@@ -86,9 +85,21 @@ def fuzz(binary, seeds, folder, name, time):
     runs = re.search(r"stat::number_of_executed_units: (\d+)", said)
     if not runs or int(runs[1]) == 0:
         raise Wrong(f"{name} ran no input; see {log}")
-    covered = re.findall(r" cov: (\d+) ", said)
-    print(f"{int(runs[1]):>12,} inputs through {name}, {covered[-1] if covered else 0} edges")
     return int(runs[1])
+
+
+def fuzz(binary, seeds, folder, name, time):
+    """Fuzzes one target; returns the inputs that it ran."""
+    found = folder / name
+    shutil.rmtree(found, ignore_errors=True)
+    (found / "new").mkdir(parents=True)
+    log = found / "log.txt"
+    asked = arguments(seeds, found, name, time, INPUT_SECONDS)
+    code = run(binary, name, asked, log, time + GRACE_SECONDS)
+    runs = inputs(name, code, found, log)
+    covered = re.findall(r" cov: (\d+) ", log.read_text(errors="replace"))
+    print(f"{runs:>12,} inputs through {name}, {covered[-1] if covered else 0} edges")
+    return runs
 
 
 def explain(name, code, crashes, log, said):
@@ -128,8 +139,8 @@ def keep(binary, seeds, folder, name):
     print(f"{len(found[step - 1 :: step]):>12,} inputs in {os.path.relpath(corpus)}")
 
 
-def main(arguments):
-    match arguments:
+def main(words):
+    match words:
         case [binary, seeds, folder, *rest] if len(rest) <= 1:
             seeds, folder = Path(seeds), Path(folder)
         case _:
