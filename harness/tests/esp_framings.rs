@@ -8,7 +8,7 @@ use std::net::Ipv6Addr;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use program::{bundled, folder, json, program, text};
+use program::{bundled, folder, json, keys_of, program, text};
 use serde_json::Value;
 
 /// Octets of the file's header, link type RAW.
@@ -32,15 +32,6 @@ fn sealed(folder: &Path, case: &str) -> Sealed {
         .expect("the program starts");
     assert!(done.status.success(), "{}", text(&done.stderr));
     let sent = &json(&folder.join("tunnels.json"))["sent"][0];
-    let mut keys = "[[sa]]\n".to_owned();
-    for key in ["spi", "algorithm", "key", "salt", "integrity_key"] {
-        if !sent[key].is_null() {
-            keys.extend([key, " = ", &sent[key].to_string(), "\n"]);
-        }
-    }
-    if sent["extended"] == true {
-        keys += "esn_high = 0\n";
-    }
     let file = sent["file"].as_str().expect("a name");
     let mut file_header = fs::read(folder.join(file)).expect("a file");
     let mut rest = file_header.split_off(FILE_HEADER);
@@ -51,7 +42,7 @@ fn sealed(folder: &Path, case: &str) -> Sealed {
         rest.drain(..16 + length);
     }
     Sealed {
-        keys,
+        keys: keys_of(sent),
         file_header,
         packets,
     }

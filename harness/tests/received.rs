@@ -6,7 +6,7 @@ mod program;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use program::{bundled, folder, json, program, text};
+use program::{bundled, folder, json, keys_of, program, text};
 use serde_json::Value;
 
 /// What a gateway with this seed sealed: the file, and its keys as TOML.
@@ -31,18 +31,9 @@ fn sealed(folder: &Path, capture: &str, case: &str, seed: u32) -> Sealed {
     let tunnels = json(&folder.join("tunnels.json"));
     let sent = &tunnels["sent"][0];
     let words = |key: &str| sent[key].as_str().unwrap_or_default().to_owned();
-    let mut keys = "[[sa]]\n".to_owned();
-    for key in ["spi", "algorithm", "key", "salt", "integrity_key"] {
-        if !sent[key].is_null() {
-            keys.extend([key, " = ", &sent[key].to_string(), "\n"]);
-        }
-    }
-    if sent["extended"] == true {
-        keys += "esn_high = 0\n";
-    }
     Sealed {
         file: folder.join(words("file")),
-        keys,
+        keys: keys_of(sent),
         spi: words("spi"),
         packets: sent["packets"].as_u64().expect("a number"),
     }

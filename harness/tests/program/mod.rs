@@ -62,6 +62,20 @@ pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("UTF-8")
 }
 
+/// A file of keys for what `verify --write` says of a tunnel in `tunnels.json`.
+pub fn keys_of(sent: &Value) -> String {
+    let mut keys = "[[sa]]\n".to_owned();
+    for key in ["spi", "algorithm", "key", "salt", "integrity_key"] {
+        if !sent[key].is_null() {
+            keys.extend([key, " = ", &sent[key].to_string(), "\n"]);
+        }
+    }
+    if sent["extended"] == true {
+        keys += "esn_high = 0\n";
+    }
+    keys
+}
+
 /// A JSON file.
 pub fn json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).expect("a file");
