@@ -1,7 +1,7 @@
 //! The tables that all renderers share. A cell keeps its figure, so that each renderer can give
 //! it the room it has.
 
-use super::{Bill, Difference, GroupBill, Line, half, legacy, mean, three};
+use super::{Bill, Difference, GroupBill, Line, NAME_CHARS, clean, half, legacy, mean, three};
 use crate::record::{Record, Temperature};
 
 /// A table: a column of labels, then cells.
@@ -213,7 +213,7 @@ pub(super) fn layout(record: &Record, groups: &[&GroupBill<'_>], steps: bool) ->
         }
         slots.push(Slot {
             label: match elsewhere(line).filter(|_| steps) {
-                Some(base) => format!("{plus}{library}, on {base}"),
+                Some(base) => format!("{plus}{library}, on {}", clean(base, NAME_CHARS)),
                 None => format!("{plus}{library}"),
             },
             kind: RowKind::Inner,
