@@ -24,6 +24,7 @@
 //! | [`counters`] | what the CPU counts of a thread | |
 //! | [`usage`] | what the kernel counts of a thread | |
 //! | [`stalls`] | gaps in the clock | |
+//! | [`stack`] | where the stack lies while something is measured | |
 //! | [`slowest`] | the slowest packets, and what else happened then | `usage` |
 //! | [`replay`] | the one timed loop | `path`, `workload`, `clock`, `anchor`, `counters`, `latency`, `shares`, `slowest`, `stalls`, `usage`, `frame`, `fate` |
 //! | [`paced`] | packets at their times: the loop of a gateway that polls | `path`, `workload`, `clock`, `frame` |
@@ -52,6 +53,7 @@ pub mod sa_table;
 pub mod scale;
 pub mod shares;
 pub mod slowest;
+pub mod stack;
 pub mod stalls;
 pub mod synth;
 pub mod trap;

@@ -9,6 +9,7 @@ use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
+use tunneltax_core::stack;
 use tunneltax_core::workload::{Shape, Workload};
 
 use crate::failure::Failure;
@@ -53,7 +54,10 @@ impl Bench<'_> {
             first_stretch: 0,
             stop: self.stop,
         };
-        let anchors = replay::measure(&mut opened, self.workload, &plan, self.clock, rng).anchors;
+        let place = rng.random_range(0..stack::PLACES);
+        let anchors = stack::placed(place, || {
+            replay::measure(&mut opened, self.workload, &plan, self.clock, rng).anchors
+        });
         let mut samples: [Samples; LANES] = std::array::from_fn(|_| Samples::default());
         for (at, lane) in order.into_iter().zip(opened) {
             samples[at] = lane.into_result().map_err(Failure::Failed)?;

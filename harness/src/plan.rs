@@ -12,7 +12,7 @@ use tunneltax_reports::record::Temperature;
 
 use crate::failure::Failure;
 use crate::generated::Generated;
-use crate::measure::{Bench, INSTANCES_MIN, Portion};
+use crate::measure::{Bench, INSTANCES_MIN, INSTANCES_STEP, Portion};
 
 /// Most walks over a capture in one instance.
 const WALKS_MAX: usize = 8;
@@ -238,6 +238,7 @@ impl Planner {
         let least = self.instances.min(INSTANCES_MIN);
         let instances = (least..=self.instances)
             .rev()
+            .filter(|instances| instances.is_multiple_of(INSTANCES_STEP))
             .find(|n| self.seconds(work, *n, rounds) <= pilot_seconds)
             .unwrap_or(least);
         let portion = Portion {
@@ -293,7 +294,9 @@ mod tests {
             let (slow, _) = planner.fit(&work, 3.0 * least, 2.0);
             assert!(slow.rounds < ample.rounds && slow.instances == 10);
             let (short, _) = planner.fit(&work, least * 0.75, 1.0);
-            assert!((5..10).contains(&short.instances), "{short:?}");
+            let fewer = INSTANCES_MIN..10;
+            assert!(fewer.contains(&short.instances), "{short:?}");
+            assert_eq!(short.instances % INSTANCES_STEP, 0);
             let (none, predicted) = planner.fit(&work, 0.0, 1.0);
             // A mix is never timed in part.
             let walk = work.shape.readings_per_walk(work.packets);
@@ -301,7 +304,7 @@ mod tests {
             assert!(none.rounds >= walk || !is_mix, "{none:?}");
             assert_eq!(
                 (none.instances, none.rounds),
-                (5, work.units_min * work.unit_rounds)
+                (INSTANCES_MIN, work.units_min * work.unit_rounds)
             );
             assert!((predicted - planner.floor_seconds(&work)).abs() < 1e-12);
         }

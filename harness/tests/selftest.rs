@@ -99,6 +99,7 @@ fn a_full_selftest_looks_at_every_axis_at_both_sizes() {
         ("line", 6),
         ("page", 3),
         ("heap", 6),
+        ("stack", 5),
         ("links", 2),
     ];
     let both = |(axis, levels)| [(axis, 1440, levels), (axis, 64, levels)];
@@ -136,7 +137,7 @@ fn an_interrupted_full_selftest_keeps_what_it_has() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
     let stored = json(&out.path().join("selftest.json"));
     assert_eq!(stored["state"], "interrupted");
-    assert_eq!(stored["looks"].as_array().map(Vec::len), Some(12));
+    assert_eq!(stored["looks"].as_array().map(Vec::len), Some(14));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tunneltax_core::capture::Chunk;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::replay::{Lane, Plan, Samples, measure};
+use tunneltax_core::stack;
 use tunneltax_core::workload::{Shape, Workload};
 use tunneltax_reports::stats::Estimate;
 
@@ -67,9 +68,11 @@ impl Instances {
             let mut lanes: Vec<Lane> = order.iter().map(open).collect();
             std::hint::black_box(&displacement);
             let late = || start.elapsed().as_secs_f64() > deadline;
-            let mut alone = rounds_alone(
-                &mut lanes, &workload, shape, effort, clock, widest, &mut rng, late,
-            );
+            let mut alone = stack::placed(instance, || {
+                rounds_alone(
+                    &mut lanes, &workload, shape, effort, clock, widest, &mut rng, late,
+                )
+            });
             let own = alone.iter().filter(|alone| **alone).count();
             if own < effort.rounds / SLICES {
                 shared += 1;

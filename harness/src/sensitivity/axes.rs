@@ -2,19 +2,21 @@
 
 use tunneltax_core::frame::Placement;
 use tunneltax_core::replay::{Arrangement, Turns};
+use tunneltax_core::stack;
 use tunneltax_core::workload::{Caches, Shape};
 use tunneltax_reports::selftest::Axis;
 
 use super::{FORWARD, TUNNEL};
 
 /// Axes that one process can look at.
-pub const AXES: [Axis; 6] = [
+pub const AXES: [Axis; 7] = [
     Axis::Burst,
     Axis::Turns,
     Axis::Opened,
     Axis::Line,
     Axis::Page,
     Axis::Heap,
+    Axis::Stack,
 ];
 
 /// Bursts, in packets: the first is a run's.
@@ -43,6 +45,8 @@ pub struct Way {
     pub opened_first: Option<usize>,
     /// Bytes that are held while lanes are opened; drawn, as in a run, if none.
     pub held_bytes: Option<usize>,
+    /// Place of the stack in its cache line; drawn if none.
+    pub stack: Option<usize>,
 }
 
 /// Levels of an axis for packets of some length: the first is what the others are held against,
@@ -55,6 +59,7 @@ pub fn ways(axis: Axis, longest: usize, burst: usize, caches: Caches) -> Vec<Way
         begins: FORWARD,
         opened_first: None,
         held_bytes: None,
+        stack: None,
     };
     let mut levels = match axis {
         Axis::Burst => bursts(&usual),
@@ -66,6 +71,7 @@ pub fn ways(axis: Axis, longest: usize, burst: usize, caches: Caches) -> Vec<Way
         Axis::Line => lines(&usual),
         Axis::Page => pages(&usual),
         Axis::Heap => heaps(&usual),
+        Axis::Stack => stacks(&usual),
         Axis::Links => Vec::new(),
     };
     if let Some(first) = levels.first().cloned() {
@@ -137,6 +143,15 @@ fn heaps(usual: &Way) -> Vec<Way> {
         ..usual.clone()
     };
     HELD_BYTES.into_iter().map(of).collect()
+}
+
+fn stacks(usual: &Way) -> Vec<Way> {
+    let of = |place| Way {
+        name: format!("{} bytes lower", place * stack::STEP_BYTES),
+        stack: Some(place),
+        ..usual.clone()
+    };
+    (0..stack::PLACES).map(of).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ use tunneltax_core::anchor::Anchor;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::path::{Setup, find};
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
+use tunneltax_core::stack;
 use tunneltax_core::workload::{Caches, Workload};
 use tunneltax_reports::selftest::{Level, Look};
 
@@ -214,8 +215,11 @@ impl<'a> Bench<'a> {
         };
         let arranged = way.arrangement;
         let start = Instant::now();
-        let beside =
-            replay::measure_arranged(&mut lanes, workload, &plan, arranged, self.clock, rng);
+        let place = way.stack;
+        let place = place.unwrap_or_else(|| rng.random_range(0..stack::PLACES));
+        let beside = stack::placed(place, || {
+            replay::measure_arranged(&mut lanes, workload, &plan, arranged, self.clock, rng)
+        });
         let seconds = start.elapsed().as_secs_f64();
         let mut samples: [Samples; 2] = Default::default();
         for (at, lane) in of.into_iter().zip(lanes) {

@@ -21,19 +21,22 @@ pub enum Axis {
     Page,
     /// What the heap held when instances were opened.
     Heap,
+    /// Where in a cache line the stack begins.
+    Stack,
     /// Order of the sections in the binary; one level a binary, one value a process.
     Links,
 }
 
 impl Axis {
     /// All of them, in the order of the report.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Burst,
         Self::Turns,
         Self::Opened,
         Self::Line,
         Self::Page,
         Self::Heap,
+        Self::Stack,
         Self::Links,
     ];
 
@@ -46,6 +49,7 @@ impl Axis {
             Self::Line => "Alignment: start of a packet in its cache line",
             Self::Page => "Alignment: sealed packets across pages",
             Self::Heap => "Alignment: heap of the instances",
+            Self::Stack => "Alignment: the stack in its cache line",
             Self::Links => "Link order",
         }
     }

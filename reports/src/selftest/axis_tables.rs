@@ -273,9 +273,9 @@ pub fn warnings(judged: &[JudgedAxis]) -> Vec<String> {
                 "run it again, and where it is seen again report it with selftest.json: a run draws the order, \
                  and its mean holds half of this"
             }
-            Axis::Line | Axis::Page | Axis::Heap => {
+            Axis::Line | Axis::Page | Axis::Heap | Axis::Stack => {
                 "give what is said above as uncertainty with figures of this host; a run's packets start on a \
-                 cache line, and its heap is moved for every instance"
+                 cache line, its heap is moved for every instance, and its stack has every place in turn"
             }
         };
         (judged.says() == Some(Says::Matters)).then(|| {
