@@ -5,6 +5,7 @@ mod captures;
 mod choice;
 mod cli;
 mod cmd;
+mod core_share;
 mod cpu;
 mod disturbance;
 pub mod esp_keys;

@@ -17,6 +17,7 @@ use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
 use tunneltax_core::proof;
 use tunneltax_core::replay::{self, Lane, Plan, Samples};
+use tunneltax_core::stack;
 use tunneltax_core::stalls::{self, Stalls};
 use tunneltax_core::usage::Usage;
 use tunneltax_core::workload::{Shape, Workload};
@@ -24,6 +25,7 @@ use tunneltax_reports::histogram;
 use tunneltax_reports::record::{self, Group, Pass, Temperature, WorkloadKind};
 use tunneltax_reports::stats::median;
 
+use crate::core_share::CoreShare;
 use crate::disturbance::Disturbance;
 use crate::lane_sum::{LaneSum, values};
 use crate::looks::Looks;
@@ -38,7 +40,10 @@ pub const TUNNEL_TWIN: &str = "esp/aes-256-gcm@ring";
 pub const GROUND_TWIN: &str = "forward";
 
 /// Fewest instances under a deadline.
-pub const INSTANCES_MIN: u32 = 5;
+pub const INSTANCES_MIN: u32 = 6;
+/// Instances are so many, or twice, …: the places of the stack that differ (`tunneltax_core::stack`)
+/// by more than a word have as many each.
+pub const INSTANCES_STEP: u32 = 2;
 
 /// What stays the same for all groups of a run.
 pub struct Bench<'a> {
@@ -56,6 +61,8 @@ pub struct Bench<'a> {
     pub names: &'a Names,
     /// The case that stands for all tunnels in the null gate, where it is among them.
     pub tunnel_twin: &'static str,
+    /// The core that all of them share.
+    pub core: &'a CoreShare,
 }
 
 impl Bench<'_> {
@@ -112,7 +119,11 @@ pub struct GroupInMaking<'a> {
     sizes: BTreeMap<u32, u64>,
     shape: Option<Shape>,
     rounds: usize,
+    /// Beside the instances that count.
     anchors: Looks,
+    /// Beside all of them.
+    looks: Looks,
+    measured_again: u32,
     counters: Option<Counters>,
     stalls: Stalls,
     passes: Vec<Pass>,
@@ -164,6 +175,8 @@ impl<'a> GroupInMaking<'a> {
             shape: None,
             rounds: 0,
             anchors: Looks::default(),
+            looks: Looks::default(),
+            measured_again: 0,
             counters: Counters::open().ok(),
             stalls: Stalls::default(),
             passes: Vec::new(),
@@ -220,7 +233,9 @@ impl<'a> GroupInMaking<'a> {
         self.bench.stop.load(Ordering::Relaxed)
     }
 
-    /// Measures fresh instances until there are enough, or the time is up; returns how many.
+    /// Measures fresh instances until there are enough, or the time is up; returns how many. One
+    /// that had to share its core is measured again, as long as there is time, and no more of
+    /// them than there are to be.
     fn measure_instances(
         &mut self,
         timed: &Workload<'_>,
@@ -232,17 +247,27 @@ impl<'a> GroupInMaking<'a> {
             return 0;
         }
         let start = Instant::now();
-        for instance in 0..portion.instances {
+        let (mut instance, mut spare) = (0, portion.instances);
+        while instance < portion.instances {
             let late = start.elapsed().as_secs_f64() > portion.seconds_max;
-            if late && instance >= INSTANCES_MIN {
+            let may_end = instance >= INSTANCES_MIN && instance.is_multiple_of(INSTANCES_STEP);
+            if late && may_end {
                 return instance;
             }
+            let may_again = !late && spare > 0;
             // A moved heap: fresh keys alone would find their tables where the last ones were.
             let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
-            self.measure_instance(instance, timed, shape, portion.rounds, rng);
+            let rounds = portion.rounds;
+            let counts = self.measure_instance(instance, timed, shape, rounds, may_again, rng);
             std::hint::black_box(&displacement);
             if self.stopped() {
                 return instance;
+            }
+            if counts {
+                instance += 1;
+            } else {
+                spare -= 1;
+                self.measured_again += 1;
             }
         }
         portion.instances
@@ -275,14 +300,17 @@ impl<'a> GroupInMaking<'a> {
         carried
     }
 
+    /// Measures an instance; false where it shared its core, is to be measured again and so does
+    /// not count.
     fn measure_instance(
         &mut self,
         instance: u32,
         timed: &Workload<'_>,
         shape: Shape,
         rounds: usize,
+        may_again: bool,
         rng: &mut ChaCha8Rng,
-    ) {
+    ) -> bool {
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
         // One seed for all: cases that are compared share keys, routes and hashes, each in
@@ -319,13 +347,20 @@ impl<'a> GroupInMaking<'a> {
             stop: self.bench.stop,
         };
         let (start, kernel) = (Instant::now(), Disturbance::now());
-        let beside = replay::measure(&mut opened, timed, &plan, self.bench.clock, rng);
+        let clock = self.bench.clock;
+        let beside = stack::placed(instance as usize, || {
+            replay::measure(&mut opened, timed, &plan, clock, rng)
+        });
+        self.looks.extend(beside.anchors.iter().copied());
+        if self.stopped() {
+            return false;
+        }
+        if may_again && self.bench.core.is_shared(&beside.anchors) {
+            return false;
+        }
         self.anchors.extend(beside.anchors);
         self.stalls.add(&beside.stalls);
         self.pass(instance, start, &kernel, &beside.usage);
-        if self.stopped() {
-            return;
-        }
         if let Some(counters) = &mut self.counters {
             replay::count(&mut opened, timed, &plan, self.bench.clock, counters);
         }
@@ -349,6 +384,7 @@ impl<'a> GroupInMaking<'a> {
                 None => lane.failed = Some("no reading could be used".to_owned()),
             }
         }
+        true
     }
 
     /// Adds what the kernel counted in an instance; its chunks are one pass.
@@ -391,6 +427,7 @@ impl<'a> GroupInMaking<'a> {
 
     /// The group, or nothing where no instance was finished.
     pub fn finish(mut self) -> Option<Group> {
+        self.bench.core.learn(self.looks.kept().iter().copied());
         let shape = self.shape?;
         let instances = self.instances.unwrap_or(0);
         if instances == 0 && self.stopped() {
@@ -437,6 +474,7 @@ impl<'a> GroupInMaking<'a> {
             burst: shape.burst as u32,
             packets_per_reading: shape.packets_per_reading as u32,
             instances,
+            measured_again: self.measured_again,
             rounds: self.rounds as u32,
             anchor_ghz,
             anchor_width,
@@ -448,7 +486,7 @@ impl<'a> GroupInMaking<'a> {
         })
     }
 
-    /// What the core was beside the rounds so far.
+    /// What the core was beside the rounds that count, so far.
     pub fn anchors(&self) -> &[Anchor] {
         self.anchors.kept()
     }

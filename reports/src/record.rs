@@ -357,6 +357,10 @@ pub struct Group {
     pub packets_per_reading: u32,
     /// Fresh instances of every case.
     pub instances: u32,
+    /// Instances that another hardware thread shared the core with: they were measured again, and
+    /// do not count. Records of before do not say.
+    #[serde(default)]
+    pub measured_again: u32,
     /// Rounds in an instance; every case is timed twice in a round.
     pub rounds: u32,
     /// Median core speed beside these rounds.

@@ -328,6 +328,35 @@ fn what_disturbed_a_run_is_said() {
     assert!(text.contains("The clock is not invariant"));
 }
 
+#[test]
+fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core() {
+    let flat = |record: &Record| {
+        let text = markdown(record).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let mut record = small();
+    assert!(!flat(&record).contains("were measured again and do not count"));
+    record.groups[0].measured_again = 3;
+    let said = flat(&record);
+    assert!(
+        said.contains(
+            "3 instances that shared their core were measured again and do not count; every group had a core of \
+             its own for most of its time."
+        ),
+        "{said}"
+    );
+    // 3.82 additions a cycle is the most in the run.
+    record.groups[0].anchor_width = 2.2;
+    let name = record.groups[0].workload.clone();
+    let one = format!("do not count; {name}, hot had none of its own all the same.");
+    assert!(flat(&record).contains(&one), "{}", flat(&record));
+    for group in &mut record.groups {
+        group.anchor_width = 2.2;
+    }
+    let all = format!("{} groups had none of their own", record.groups.len());
+    assert!(flat(&record).contains(&all), "{}", flat(&record));
+}
+
 /// By rule 2 of the methodology, what one case drops is timed for none.
 #[test]
 fn packets_that_one_case_alone_drops_are_said_to_be_timed_for_none() {

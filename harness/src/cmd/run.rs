@@ -22,6 +22,7 @@ use super::run_keys::run_keys;
 use crate::captures::{self, Kept, Look, Survey, UNMEASURED};
 use crate::choice::Choice;
 use crate::cli::{RunArguments, RunOptions, Selection};
+use crate::core_share::CoreShare;
 use crate::disturbance::Disturbance;
 use crate::failure::Failure;
 use crate::generated::Generated;
@@ -62,6 +63,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let flows = generated.iter().map(|of| of.flows).max();
     setup.flows.v4 = setup.flows.v4.max(flows.unwrap_or(0));
     let refuted = choice.refuted(&surveys, limits, &setup, &stop)?;
+    let core = CoreShare::look(&clock);
     let bench = Bench {
         cases: &choice.cases,
         refuted: &refuted,
@@ -70,6 +72,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         stop: &stop,
         names: &names,
         tunnel_twin: TUNNEL_TWIN,
+        core: &core,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
     let caches = host::caches();

@@ -16,6 +16,7 @@ use tunneltax_reports::record::{self, Record, WorkloadKind};
 use super::run::{Run, seconds, setup, stop_on_interrupt};
 use crate::captures::{self, Look, Survey};
 use crate::cli::{RunArguments, RunOptions};
+use crate::core_share::CoreShare;
 use crate::disturbance::Disturbance;
 use crate::esp_packets::{read_keys, sealed_limits};
 use crate::failure::Failure;
@@ -92,6 +93,7 @@ fn measure(
     let clock = Clock::measure();
     let all = all_cases(&parts);
     let names = Names::draw(options.show_addresses)?;
+    let core = CoreShare::look(&clock);
     let bench = Bench {
         cases: &all,
         refuted: &[],
@@ -100,6 +102,7 @@ fn measure(
         stop,
         names: &names,
         tunnel_twin: "",
+        core: &core,
     };
     let mut rng = ChaCha8Rng::seed_from_u64(options.selection.seed);
     let caches = host::caches();

@@ -23,7 +23,8 @@ pub fn beside(bill: &Bill<'_>) -> Option<Table> {
         title: "What else ran".to_owned(),
         note: format!(
             "a stall is what a visit took beyond the faster visit to the same packets, where that is more than {} µs \
-             and than {} % of it; watched: the time of all visits of all cases; put aside: by the kernel for \
+             and than {} % of it; watched: the time of all visits of all cases; again: instances that shared their core and were \
+             measured again; put aside: by the kernel for \
              another thread; gave way: to wait; stolen: by the hypervisor, from all CPUs, in steps of 10 ms",
             three(least.least_ns / 1e3),
             three(least.least_part * 100.0),
@@ -37,6 +38,7 @@ pub fn beside(bill: &Bill<'_>) -> Option<Table> {
             "p99 µs",
             "longest µs",
             "% of the time",
+            "again",
             "passes",
             "CPU %",
             "put aside",
@@ -55,6 +57,7 @@ fn cells(group: &Group) -> Vec<Cell> {
         Some(stalls) => stall_cells(stalls),
         None => vec![Cell::Blank; 7],
     };
+    cells.push(Cell::Number(count(group.measured_again.into())));
     cells.extend(pass_cells(&group.passes));
     cells
 }
@@ -134,13 +137,42 @@ pub fn stalled(bill: &Bill<'_>) -> Option<String> {
     ))
 }
 
-/// What spoils figures on this host or in this run, each with what can be done.
+/// What spoils figures on this host or in this run, each with what can be done; and what was
+/// done about it.
 pub fn spoilt(bill: &Bill<'_>) -> Vec<String> {
     let passes = || bill.groups.iter().flat_map(|of| &of.group.passes);
     let seconds: f64 = passes().map(|pass| pass.seconds).sum();
     let aside: u64 = passes().map(|p| p.counted.involuntary_switches).sum();
     let aside = rate(aside as f64, seconds);
-    super::spoilt(&bill.record.provenance, Measuring::OneThread(aside))
+    let mut said = super::spoilt(&bill.record.provenance, Measuring::OneThread(aside));
+    said.extend(measured_again(bill));
+    said
+}
+
+/// What became of instances that shared their core; `None` where there were none.
+fn measured_again(bill: &Bill<'_>) -> Option<String> {
+    let again: u32 = bill.groups.iter().map(|of| of.group.measured_again).sum();
+    let shared: Vec<String> = bill
+        .groups
+        .iter()
+        .filter(|of| bill.shared_core(of))
+        .map(|of| format!("{}, {}", of.title(), of.temperature()))
+        .collect();
+    if again == 0 && shared.is_empty() {
+        return None;
+    }
+    let still = match shared.as_slice() {
+        [] => "every group had a core of its own for most of its time".to_owned(),
+        [one] => format!("{one} had none of its own all the same"),
+        [first, .., last] => format!(
+            "{} groups had none of their own all the same, from {first} to {last}: they do not compare with the others",
+            shared.len()
+        ),
+    };
+    Some(format!(
+        "{} instances that shared their core were measured again and do not count; {still}.",
+        count(again.into())
+    ))
 }
 
 #[cfg(test)]

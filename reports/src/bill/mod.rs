@@ -31,7 +31,7 @@ mod words;
 
 pub use aside::{carried, left_out, legend, null_gates, provenance_line};
 pub use beside::beside;
-pub use cost_model::{COST_MODEL, CaseModel, CostModel, Prediction, cost_models};
+pub use cost_model::{COST_MODEL, CaseModel, CostModel, Prediction, Says, cost_models};
 pub use curves::{CURVES, Curve, Curves, curves};
 pub use detail::{counted, full, percentiles, under_headings};
 pub use difference::{Difference, half, mean, smallest_ns};
@@ -57,6 +57,9 @@ pub use words::{
 };
 
 use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};
+
+/// Additions a cycle, as a part of the most that the core took in a run, below which it was shared.
+const SHARED_BELOW: f64 = 0.9;
 
 /// A record, judged.
 pub struct Bill<'r> {
@@ -88,6 +91,13 @@ impl<'r> Bill<'r> {
                 kinds.contains(&bill.group.kind) && bill.group.temperature == temperature
             })
             .collect()
+    }
+
+    /// Whether another hardware thread had a part of the core for most of what counts in a group,
+    /// though not always in the run: its times are others than those of a group that had none.
+    pub fn shared_core(&self, group: &GroupBill<'_>) -> bool {
+        let widest = self.record.provenance.noise.anchor_max_width;
+        group.group.anchor_width < SHARED_BELOW * widest
     }
 
     /// The group that stands for the run: the largest size, else the mix, else the capture with

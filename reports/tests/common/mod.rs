@@ -226,6 +226,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
             64
         },
         instances: INSTANCES as u32,
+        measured_again: 0,
         rounds: 240,
         anchor_ghz: 3.69,
         flows: None,
