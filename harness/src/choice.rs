@@ -17,32 +17,21 @@ use crate::select::{cases_of, over_underlay, select_cases, select_chains};
 /// Sizes of a plain run: IP total lengths, and simple IMIX.
 pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440", "imix"];
 
-/// What a cost model is fitted to, beside the sizes of the run: texts of ESP that end on a block,
-/// and texts that do not; and mixes that it is held against.
-const MODEL_SIZES: [&str; 22] = [
-    "46",
-    "62",
-    "94",
-    "126",
-    "158",
-    "206",
-    "270",
-    "334",
-    "462",
-    "590",
-    "782",
-    "974",
-    "1166",
-    "1358",
-    "1422",
-    "50",
-    "98",
-    "210",
-    "530",
-    "914",
-    "imix",
-    "ipsec-imix",
+/// What a cost model is fitted to, beside the sizes of the run. Texts of ESP, which are two octets
+/// longer, that end on a block: so many blocks and counts of blocks that every chunk of 4 to 32
+/// blocks is met whole, just begun, and nearly whole.
+const MODEL_SIZES: [&str; 38] = [
+    "46", "62", "78", "94", "110", "126", "142", "158", "174", "190", "206", "238", "254", "270",
+    "302", "334", "382", "398", "462", "510", "526", "590", "638", "718", "782", "846", "974",
+    "1022", "1038", "1102", "1166", "1230", "1278", "1294", "1358", "1422", "1470", "1486",
 ];
+/// Texts whose last block has 4, 8 or 12 octets.
+const MODEL_OPEN_SIZES: [&str; 18] = [
+    "50", "86", "98", "154", "210", "234", "294", "426", "486", "530", "714", "806", "914", "1098",
+    "1250", "1418", "1478", "1498",
+];
+/// Mixes that it is held against.
+const MODEL_MIXES: [&str; 2] = ["imix", "ipsec-imix"];
 
 /// What a run measures, and how.
 pub struct Choice {
@@ -266,8 +255,9 @@ fn sizes(options: &RunOptions, default: &[&str]) -> Result<Vec<Mix>, Failure> {
 /// gateway are left out.
 fn with_model_sizes(mut mixes: Vec<Mix>, options: &RunOptions) -> Vec<Mix> {
     let enters = |mix: &Mix| mix.parts().all(|(size, _)| size <= options.selection.mtu);
-    let more = MODEL_SIZES
-        .iter()
+    let more = MODEL_SIZES.iter().chain(&MODEL_OPEN_SIZES);
+    let more = more
+        .chain(&MODEL_MIXES)
         .filter_map(|size| size.parse::<Mix>().ok());
     for mix in more.filter(enters).filter(|_| options.cost_model) {
         if !mixes.contains(&mix) {

@@ -1,35 +1,25 @@
-//! What a packet of any length costs: a model of each case's step above the ground, fitted to the
-//! generated sizes, and held against the mixes and captures, which it has not seen.
-//!
-//! A cipher works in blocks of 16 octets of its text. So the step is a constant, so much for each
-//! block, something else for each of the first few (libraries switch to wider code behind them),
-//! and something for a last block that is not full. A case without a cipher has a constant and so
-//! much for each 64 octets. Coefficients come from least squares of relative errors.
+//! What a packet of any length costs, case by case: the model of its step above the ground, fitted
+//! to the generated sizes, and held against the mixes and captures, which it has not seen.
 
 use super::{
     Bill, Cell, GroupBill, RowKind, TEMPERATURES, Table, TableRow, estimate, half, mean,
     temperature, three,
 };
 use super::{Room, words};
+use crate::model::cost::{Coefficient, Cost, OfStretch, Point};
 use crate::record::{Temperature, Text, WorkloadKind};
 use crate::stats::Estimate;
-use crate::stats::least_squares::{Fit, fit};
 
-/// Octets of a block.
-const BLOCK: u32 = 16;
-/// Octets of a cache line: what a case without a cipher is counted in.
-const LINE: u32 = 64;
-/// Where wider code may begin, in blocks: the one that leaves least is taken.
-const FIRST_BLOCKS: [u32; 7] = [4, 6, 8, 12, 16, 24, 32];
-/// Fewest sizes that a model is fitted to: twice its coefficients.
+/// Fewest sizes that a model is fitted to.
 const SIZES_MIN: usize = 8;
 /// A prediction holds within this, percent.
 pub const HOLDS_PERCENT: f64 = 5.0;
 
 /// How to read it.
-pub const COST_MODEL: &str = "Each case's step above its ground as a constant, so much for every 16-octet block of what \
-     its cipher seals, more or less for each of the first blocks, and an extra where the last one is \
-     not full; without a cipher, for every 64 octets. Fitted to the generated sizes alone; mixes and \
+pub const COST_MODEL: &str = "Each case's step above its ground as a constant, so much for every chunk of 16-octet blocks that \
+     its library takes at once, so much for each block that is left and for there being any, and an \
+     extra where the last block is not full; short texts may have a row of their own. Without a \
+     cipher, a constant and so much for every 64 octets. Fitted to the generated sizes alone; mixes and \
      captures are predicted from their lengths and from the ground as it was measured there.";
 
 /// The models at one temperature.
@@ -38,6 +28,8 @@ pub struct CostModel {
     pub temperature: &'static str,
     /// Sizes that were fitted.
     pub sizes: usize,
+    /// Sizes that had to share their core.
+    pub left_out: usize,
     /// One a case.
     pub cases: Vec<CaseModel>,
 }
@@ -46,14 +38,10 @@ pub struct CostModel {
 pub struct CaseModel {
     /// Id to show.
     pub id: String,
-    /// Blocks after which a block costs something else; none without a cipher.
-    pub first_blocks: Option<u32>,
-    /// Largest error at a size that was fitted, percent of the case's time.
-    pub worst_percent: f64,
+    /// What was fitted.
+    pub cost: Cost,
     /// Workloads that were not fitted.
     pub predictions: Vec<Prediction>,
-    shape: Shape,
-    fit: Fit,
 }
 
 /// A workload that the model has not seen.
@@ -66,8 +54,21 @@ pub struct Prediction {
     pub half_ns: f64,
     /// What was measured, ns.
     pub measured_ns: f64,
-    /// Half of its interval.
+    /// Half of the interval of the step that was measured.
     pub measured_half_ns: Option<f64>,
+    /// It was measured on a core that another thread had a part of: not what was fitted.
+    pub shared_core: bool,
+}
+
+/// What a prediction turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// The whole interval is within [`HOLDS_PERCENT`].
+    Holds,
+    /// None of it is.
+    Off,
+    /// Some of it is.
+    CannotTell,
 }
 
 impl Prediction {
@@ -75,31 +76,21 @@ impl Prediction {
     pub fn off_percent(&self) -> f64 {
         100.0 * (self.predicted_ns / self.measured_ns - 1.0)
     }
-}
 
-/// Columns of a model.
-#[derive(Clone, Copy)]
-struct Shape {
-    text: Option<Text>,
-    first_blocks: u32,
-}
+    /// Half of its 95 % interval: that of the model and that of the step. The ground is on both
+    /// sides and adds nothing.
+    pub fn off_half_percent(&self) -> Option<f64> {
+        Some(100.0 * self.half_ns.hypot(self.measured_half_ns?) / self.measured_ns)
+    }
 
-impl Shape {
-    /// The columns at a packet length: a packet, blocks, first blocks, a last one not full; or a
-    /// packet and lines.
-    fn row(&self, inner_bytes: u32) -> Vec<f64> {
-        let Some(text) = self.text else {
-            return vec![1.0, f64::from(inner_bytes.div_ceil(LINE))];
-        };
-        let bytes = text.bytes(inner_bytes);
-        let blocks = bytes / BLOCK;
-        let is_open = !bytes.is_multiple_of(BLOCK);
-        vec![
-            1.0,
-            f64::from(blocks),
-            f64::from(blocks.min(self.first_blocks)),
-            f64::from(u8::from(is_open)),
-        ]
+    /// Whether it holds.
+    pub fn says(&self) -> Says {
+        let off = self.off_percent().abs();
+        match self.off_half_percent().filter(|_| !self.shared_core) {
+            Some(half) if off + half <= HOLDS_PERCENT => Says::Holds,
+            Some(half) if off - half > HOLDS_PERCENT => Says::Off,
+            _ => Says::CannotTell,
+        }
     }
 }
 
@@ -113,26 +104,23 @@ fn cost_model(bill: &Bill<'_>, at: Temperature) -> CostModel {
     let mut sizes = bill.of(&[WorkloadKind::Size], at);
     let flows = sizes.iter().filter_map(|group| group.group.flows).min();
     sizes.retain(|group| group.group.flows == flows);
+    let measured = sizes.len();
+    sizes.retain(|group| !bill.shared_core(group));
     let mut others = bill.of(&[WorkloadKind::Mix, WorkloadKind::Capture], at);
     others.retain(|group| !group.group.sizes.is_empty());
     let cases = bill.record.cases.iter();
     CostModel {
         temperature: temperature(at),
         sizes: sizes.len(),
+        left_out: measured - sizes.len(),
         cases: cases
-            .filter_map(|case| of_case(&case.id, case.text, &sizes, &others))
+            .filter_map(|case| of_case(bill, &case.id, case.text, &sizes, &others))
             .collect(),
     }
 }
 
-/// Inner size, the case's time and its step above the ground.
-struct Point {
-    size: u32,
-    sum_ns: f64,
-    step_ns: f64,
-}
-
 fn of_case(
+    bill: &Bill<'_>,
     key: &str,
     text: Option<Text>,
     sizes: &[&GroupBill<'_>],
@@ -142,35 +130,21 @@ fn of_case(
     if points.len() < SIZES_MIN {
         return None;
     }
-    let steps: Vec<f64> = points.iter().map(|point| point.step_ns).collect();
-    let weights: Vec<f64> = points.iter().map(|point| 1.0 / point.sum_ns).collect();
-    // A change of slope behind the longest text is none.
-    let blocks = |point: &Point| text.map_or(u32::MAX, |text| text.bytes(point.size) / BLOCK);
-    let most = points.iter().map(blocks).max()?;
-    let sooner = FIRST_BLOCKS.into_iter().filter(|blocks| *blocks < most);
-    let candidates = sooner.filter_map(|first_blocks| {
-        let shape = Shape { text, first_blocks };
-        let rows: Vec<Vec<f64>> = points.iter().map(|point| shape.row(point.size)).collect();
-        // Where the slope changes is found, too: a degree of freedom less.
-        let found = usize::from(text.is_some());
-        Some((shape, fit(&rows, &steps, &weights, found)?))
-    });
-    let (shape, fit) = candidates.min_by(|a, b| a.1.deviation.total_cmp(&b.1.deviation))?;
-    let errors = fit.residuals.iter().zip(&weights);
-    let worst = errors
-        .map(|(left, weight)| (left * weight).abs())
-        .fold(0.0, f64::max);
+    let cost = Cost::new(text, &points)?;
     let id = sizes
         .iter()
         .find_map(|group| Some(group.line(key)?.case.id.clone()))?;
-    let predict = |group: &&GroupBill<'_>| predict(group, key, &shape, &fit);
+    let predict = |group: &&GroupBill<'_>| {
+        let prediction = predict(group, key, &cost)?;
+        Some(Prediction {
+            shared_core: bill.shared_core(group),
+            ..prediction
+        })
+    };
     Some(CaseModel {
         id,
-        first_blocks: text.map(|_| shape.first_blocks),
-        worst_percent: 100.0 * worst,
         predictions: others.iter().filter_map(predict).collect(),
-        shape,
-        fit,
+        cost,
     })
 }
 
@@ -187,87 +161,54 @@ fn point(group: &GroupBill<'_>, key: &str) -> Option<Point> {
     let (sum, step) = times(group, key)?;
     Some(Point {
         size: group.size()?,
-        sum_ns: mean(sum).filter(|ns| *ns > 0.0)?,
-        step_ns: mean(step)?,
+        ns: mean(step)?,
+        half_ns: half(step)?,
+        of_ns: mean(sum).filter(|ns| *ns > 0.0)?,
     })
 }
 
-fn predict(group: &GroupBill<'_>, key: &str, shape: &Shape, fit: &Fit) -> Option<Prediction> {
+fn predict(group: &GroupBill<'_>, key: &str, cost: &Cost) -> Option<Prediction> {
     let (sum, step) = times(group, key)?;
     let (measured_ns, measured_step_ns) = (mean(sum)?, mean(step)?);
-    let sizes = &group.group.sizes;
-    let packets: u64 = sizes.values().sum();
-    // The mean of the columns over the packets: the model is linear in them.
-    let mut row: Vec<f64> = Vec::new();
-    for (size, count) in sizes {
-        let part = *count as f64 / packets as f64;
-        let of_size = shape.row(*size);
-        row.resize(of_size.len(), 0.0);
-        row.iter_mut()
-            .zip(of_size)
-            .for_each(|(sum, x)| *sum += part * x);
-    }
-    let ground_ns = measured_ns - measured_step_ns;
+    let (step_ns, half_ns) = cost.mean_ns(group.group.sizes.iter());
     Some(Prediction {
         workload: group.title(),
-        predicted_ns: ground_ns + fit.at(&row),
-        half_ns: fit.half_at(&row),
+        predicted_ns: measured_ns - measured_step_ns + step_ns,
+        half_ns,
         measured_ns,
-        measured_half_ns: half(sum),
+        measured_half_ns: half(step),
+        shared_core: false,
     })
 }
 
 impl CostModel {
     /// The coefficients.
     pub fn table(&self) -> Table {
-        let rows = self.cases.iter().map(|case| {
-            let of = |column: usize| {
-                let mean = case.fit.coefficients.get(column).copied();
-                mean.map_or(Cell::Blank, |ns| {
-                    Cell::Text(small(ns, case.fit.half(column)))
-                })
-            };
-            let cells = match case.first_blocks {
-                Some(first) => vec![
-                    of(0),
-                    of(1),
-                    of(2),
-                    Cell::Number(first.to_string()),
-                    of(3),
-                    Cell::Blank,
-                ],
-                None => vec![
-                    of(0),
-                    Cell::Blank,
-                    Cell::Blank,
-                    Cell::Blank,
-                    Cell::Blank,
-                    of(1),
-                ],
-            };
-            let worst = Cell::Number(three(case.worst_percent));
-            plain(&case.id, cells.into_iter().chain([worst]).collect())
-        });
         Table {
             title: format!("Cost model, {}", self.temperature),
             note: format!(
-                "ns a packet above the ground, send + receive, ± half of the 95 % interval; fitted to {} sizes; worst: \
-                 largest error at one of them, percent of the case's time",
-                self.sizes
+                "ns a packet above the ground, send + receive, ± half of the 95 % interval; a chunk is of so many \
+                 16-octet blocks; fitted to {} sizes{}; worst: largest error at one of them, percent of the case's time",
+                self.sizes,
+                match self.left_out {
+                    0 => String::new(),
+                    left_out => format!(" ({left_out} more shared their core and are left out)"),
+                }
             ),
             head: [
                 "case",
+                "chunk",
                 "a packet",
-                "a block",
-                "more for",
-                "the first",
-                "last not full",
-                "64 octets",
+                "a chunk",
+                "a block left",
+                "any left",
+                "not full",
+                "octet of it",
                 "worst",
             ]
             .map(str::to_owned)
             .to_vec(),
-            rows: rows.collect(),
+            rows: self.cases.iter().flat_map(CaseModel::rows).collect(),
         }
     }
 
@@ -290,22 +231,20 @@ impl CostModel {
                 cells: vec![
                     Cell::Estimate(of.predicted_ns, Some(of.half_ns)),
                     Cell::Estimate(of.measured_ns, of.measured_half_ns),
-                    Cell::Number(three(of.off_percent())),
-                    Cell::Text(
-                        if of.off_percent().abs() <= HOLDS_PERCENT {
-                            "holds"
-                        } else {
-                            "off"
-                        }
-                        .to_owned(),
-                    ),
+                    Cell::Estimate(of.off_percent(), of.off_half_percent()),
+                    match of.says() {
+                        Says::Holds => Cell::Text("holds".to_owned()),
+                        Says::Off => Cell::Text("off".to_owned()),
+                        Says::CannotTell => Cell::CannotTell,
+                    },
                 ],
             }));
         }
         (!rows.is_empty()).then(|| Table {
             title: format!("Predicted against measured, {}", self.temperature),
             note: format!(
-                "ns a packet, send + receive; the interval of a prediction is the model's alone; it holds within {HOLDS_PERCENT} %"
+                "ns a packet, send + receive; the interval of a prediction is the model's, that of the measured the step's; \
+                 it holds where the whole interval of what it is off by is within {HOLDS_PERCENT} %"
             ),
             head: ["workload", "predicted", "measured", "off %", "says"]
                 .map(str::to_owned)
@@ -317,14 +256,21 @@ impl CostModel {
     /// How many predictions hold, in a sentence; `None` without any.
     pub fn sentence(&self) -> Option<String> {
         let all: Vec<&Prediction> = self.cases.iter().flat_map(|c| &c.predictions).collect();
-        let off = |of: &&Prediction| of.off_percent().abs();
-        let worst = all.iter().map(off).fold(0.0, f64::max);
-        let held = all.iter().filter(|of| off(of) <= HOLDS_PERCENT).count();
+        let worst = all.iter().map(|of| of.off_percent().abs());
+        let worst = worst.fold(0.0, f64::max);
+        let count = |says| all.iter().filter(|of| of.says() == says).count();
+        let untold = match count(Says::CannotTell) {
+            0 => String::new(),
+            untold => format!(", and of {untold} it cannot be told"),
+        };
         (!all.is_empty()).then(|| {
             format!(
-                "{}: {held} of {} predictions are within {HOLDS_PERCENT} % of what was measured; the worst is off by {} %.",
+                "{}: {} of {} predictions hold within {HOLDS_PERCENT} % of what was measured, {} are off{untold}; the \
+                 means differ by {} % at most.",
                 self.temperature,
+                count(Says::Holds),
                 all.len(),
+                count(Says::Off),
                 three(worst)
             )
         })
@@ -332,21 +278,42 @@ impl CostModel {
 }
 
 impl CaseModel {
-    /// The step above the ground of a packet of so many bytes, ns.
-    pub fn step_ns(&self, inner_bytes: u32) -> f64 {
-        self.fit.at(&self.shape.row(inner_bytes))
+    /// A row a stretch; what a last block costs stands in the first.
+    fn rows(&self) -> Vec<TableRow> {
+        let open = self.cost.open();
+        let of = |(at, of): (usize, OfStretch)| {
+            let open = |which: usize| open.filter(|_| at == 0).map(|open| open[which]);
+            let mut cells = vec![Cell::Number(of.stretch.chunk.to_string())];
+            let chunk = Some(of.chunk);
+            let columns = [Some(of.text), chunk, of.left, of.any_left, open(0), open(1)];
+            cells.extend(columns.map(small));
+            let worst = Cell::Number(three(self.cost.worst_percent));
+            cells.push(if at == 0 { worst } else { Cell::Blank });
+            TableRow {
+                label: match at {
+                    0 => self.id.clone(),
+                    _ => format!("from {} blocks", of.stretch.from),
+                },
+                kind: if at == 0 {
+                    RowKind::Plain
+                } else {
+                    RowKind::Inner
+                },
+                cells,
+            }
+        };
+        self.cost
+            .stretches()
+            .into_iter()
+            .enumerate()
+            .map(of)
+            .collect()
     }
 }
 
 /// A coefficient, which may be a fraction of a nanosecond.
-fn small(ns: f64, half: f64) -> String {
-    estimate(ns, Some(half), Room::Ample)
-}
-
-fn plain(label: &str, cells: Vec<Cell>) -> TableRow {
-    TableRow {
-        label: label.to_owned(),
-        kind: RowKind::Plain,
-        cells,
-    }
+fn small(of: Option<Coefficient>) -> Cell {
+    of.map_or(Cell::Blank, |(ns, half)| {
+        Cell::Text(estimate(ns, Some(half), Room::Ample))
+    })
 }

@@ -129,8 +129,37 @@ pub struct Seen {
     pub dropped: u64,
     /// Sum of the waits from coming to the begin of the burst, ns.
     pub wait_sum_ns: f64,
-    /// Time from 0 to the end of the last packet, ns; of several runs together, the sum.
+    /// Time from 0 to the end of the last packet, but for that in which what comes does not count,
+    /// ns; of several runs together, the sum.
     pub elapsed_ns: f64,
+}
+
+/// The time in which what comes does not count: behind a pause the caches are another's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settling {
+    since_ns: Option<f64>,
+    sum_ns: f64,
+}
+
+impl Settling {
+    /// A packet comes that does not count.
+    pub fn begin(&mut self, at_ns: f64) {
+        self.since_ns.get_or_insert(at_ns);
+    }
+
+    /// A packet comes that counts.
+    pub fn end(&mut self, at_ns: f64) {
+        self.sum_ns += self
+            .since_ns
+            .take()
+            .map_or(0.0, |since_ns| at_ns - since_ns);
+    }
+
+    /// How much of the time until then it was, ns.
+    pub fn until(mut self, at_ns: f64) -> f64 {
+        self.end(at_ns);
+        self.sum_ns
+    }
 }
 
 impl Seen {
@@ -206,17 +235,26 @@ pub fn percentile(histogram: &Histogram<u64>, quantile: f64) -> Option<u64> {
     (beyond > BEYOND_MIN - 1e-6).then(|| histogram.value_at_quantile(quantile))
 }
 
+/// A packet that waits.
+#[derive(Clone, Copy)]
+struct Waiting {
+    at_ns: f64,
+    /// Which of the series it is.
+    position: usize,
+    counts: bool,
+}
+
 /// The server.
 pub struct Queue<'s> {
     rules: Rules,
     service: &'s Service,
     stalls: Option<StallClock>,
     rng: ChaCha8Rng,
-    /// When each that waits came, and which it is.
-    waiting: VecDeque<(f64, usize)>,
+    waiting: VecDeque<Waiting>,
     /// Position of the next packet in the series.
     next: usize,
     free_ns: f64,
+    settling: Settling,
     seen: Seen,
 }
 
@@ -231,24 +269,46 @@ impl<'s> Queue<'s> {
             waiting: VecDeque::with_capacity(rules.ring),
             next: 0,
             free_ns: 0.0,
+            settling: Settling::default(),
             seen: Seen::new(),
         }
     }
 
     /// A packet comes; never earlier than the one before.
     pub fn offer(&mut self, at_ns: f64) {
+        let position = self.take_position();
+        self.offer_as(at_ns, position);
+    }
+
+    /// The same of a packet that takes its time and does not count.
+    pub fn offer_settling(&mut self, at_ns: f64) {
+        let position = self.take_position();
+        self.settling.begin(at_ns);
+        self.come(at_ns, position, false);
+    }
+
+    fn take_position(&mut self) -> usize {
         let position = self.next;
         self.next = (self.next + 1) % self.service.series_ns.len().max(1);
-        self.offer_as(at_ns, position);
+        position
     }
 
     /// The same of a packet that takes as long as the one at a position of the series.
     pub fn offer_as(&mut self, at_ns: f64, position: usize) {
+        self.settling.end(at_ns);
+        self.come(at_ns, position, true);
+    }
+
+    fn come(&mut self, at_ns: f64, position: usize, counts: bool) {
         while self.next_turn_ns().is_some_and(|turn_ns| turn_ns < at_ns) {
             self.turn();
         }
         if self.waiting.len() < self.rules.ring {
-            self.waiting.push_back((at_ns, position));
+            self.waiting.push_back(Waiting {
+                at_ns,
+                position,
+                counts,
+            });
         } else {
             self.seen.dropped += 1;
         }
@@ -260,7 +320,7 @@ impl<'s> Queue<'s> {
         while !self.waiting.is_empty() {
             self.turn();
         }
-        self.seen.elapsed_ns = self.free_ns;
+        self.seen.elapsed_ns = (self.free_ns - self.settling.until(self.free_ns)).max(0.0);
         self.seen
     }
 
@@ -278,12 +338,12 @@ impl<'s> Queue<'s> {
     fn next_turn_ns(&self) -> Option<f64> {
         self.waiting
             .front()
-            .map(|(at_ns, _)| at_ns.max(self.free_ns))
+            .map(|waiting| waiting.at_ns.max(self.free_ns))
     }
 
     /// One turn of the loop on what waits.
     fn turn(&mut self) {
-        let Some(&(first_ns, _)) = self.waiting.front() else {
+        let Some(first_ns) = self.waiting.front().map(|waiting| waiting.at_ns) else {
             return;
         };
         let idle_ns = first_ns - self.free_ns;
@@ -298,8 +358,8 @@ impl<'s> Queue<'s> {
         }
         let count = self.waiting.len().min(self.rules.burst);
         let burst = || self.waiting.iter().take(count);
-        for (_, position) in burst() {
-            let of_packet = self.service.series_ns.get(*position);
+        for waiting in burst() {
+            let of_packet = self.service.series_ns.get(waiting.position);
             takes_ns += of_packet.map_or(0.0, |ns| f64::from(*ns));
         }
         let takes_ns = takes_ns.max(0.0);
@@ -307,7 +367,8 @@ impl<'s> Queue<'s> {
             Some(stalls) => stalls.end(begin_ns, takes_ns),
             None => begin_ns + takes_ns,
         };
-        for (at_ns, _) in self.waiting.drain(..count) {
+        for waiting in self.waiting.drain(..count).filter(|waiting| waiting.counts) {
+            let at_ns = waiting.at_ns;
             self.seen.packet(end_ns - at_ns, begin_ns - at_ns);
         }
         self.free_ns = end_ns;
@@ -386,6 +447,28 @@ mod tests {
             latencies(&seen),
             [(15, 2), (47, 1), (48, 1), (49, 1), (55, 1), (60, 1)]
         );
+    }
+
+    #[test]
+    fn what_settles_takes_its_time_and_does_not_count() {
+        let service = service(&[100.0]);
+        let mut queue = Queue::new(EVERY, &service, None, 1);
+        // 0 and 60 settle until 110 comes, which waits for both until 200; 400 settles, 450 waits
+        // until 500 and ends at 600.
+        queue.offer_settling(0.0);
+        queue.offer_settling(60.0);
+        queue.offer(110.0);
+        queue.offer_settling(400.0);
+        queue.offer(450.0);
+        let seen = queue.finish();
+        assert_eq!(latencies(&seen), [(150, 1), (190, 1)]);
+        assert!((seen.wait_sum_ns - 140.0).abs() < 1e-9);
+        assert!((seen.elapsed_ns - (600.0 - 110.0 - 50.0)).abs() < 1e-9);
+        // Nothing that counts came behind.
+        let mut queue = Queue::new(EVERY, &service, None, 1);
+        queue.offer(0.0);
+        queue.offer_settling(500.0);
+        assert!((queue.finish().elapsed_ns - 500.0).abs() < 1e-9);
     }
 
     #[test]
