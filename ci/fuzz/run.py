@@ -69,6 +69,7 @@ def arguments(seeds, found, name, seconds, input_seconds):
         f"-max_total_time={seconds}",
         f"-rss_limit_mb={MEMORY_MB}",
         f"-timeout={input_seconds}",
+        f"-report_slow_units={input_seconds}",
         f"-artifact_prefix={found}/",
         "-print_final_stats=1",
         str(found / "new"),

@@ -13,6 +13,7 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{self, Gateway, Paced};
 use tunneltax_core::path::overhead::Beyond;
 use tunneltax_core::path::{Case, Setup};
+use tunneltax_core::stack;
 use tunneltax_core::synth::Mix;
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::bill::three;
@@ -24,6 +25,7 @@ use tunneltax_reports::render;
 use super::run;
 use crate::captures::{self, Source, UNMEASURED};
 use crate::cli::{ArrivalKind, HalfKind, LoadArguments};
+use crate::core_share::CoreShare;
 use crate::disturbance::Disturbance;
 use crate::failure::Failure;
 use crate::generated::Generated;
@@ -38,6 +40,8 @@ use crate::select::{over_underlay, select_cases};
 
 /// The cases of a plain run.
 const DEFAULT_CASES: [&str; 2] = ["forward", "esp/aes-256-gcm@ring"];
+/// Part of the time for rounds, and of an instance's, that may be spent waiting for the core.
+const WAIT_PART: f64 = 0.3;
 /// Fewest rounds of an instance.
 const ROUNDS_MIN: u32 = 2;
 
@@ -96,6 +100,8 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
         ring: bench.rules.ring as u32,
         frames: 0,
         instances: 0,
+        paced_again: 0,
+        waited_seconds: 0.0,
         cases: Vec::new(),
         twin: None,
     };
@@ -119,6 +125,7 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
             .map(|(case, why)| Tally::new(case.id, why, bench.loads()))
             .collect(),
         anchors: Vec::new(),
+        core: CoreShare::look(&clock),
         disturbance,
         started: Instant::now(),
         rest_seconds: plan.rest_seconds,
@@ -126,7 +133,7 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
         rng: ChaCha8Rng::seed_from_u64(arguments.selection.seed),
     };
     for instance in 0..plan.instances {
-        run.instance(&setup, instance)?;
+        stack::placed(instance as usize, || run.instance(&setup, instance))?;
         run.bar.inc(1);
         if run.stopped() {
             break;
@@ -259,6 +266,7 @@ struct Run<'a> {
     record: LoadRecord,
     tallies: Vec<Tally>,
     anchors: Vec<Anchor>,
+    core: CoreShare,
     disturbance: Disturbance,
     started: Instant,
     /// What an instance takes behind its rounds, seconds: of the last one, or as planned.
@@ -293,6 +301,7 @@ impl Run<'_> {
             HalfKind::Send => Gateway::Near,
             HalfKind::Receive => Gateway::Far,
         };
+        self.wait(WAIT_PART * self.bench.plan.instance_seconds);
         let mut lanes: Vec<Option<Instance<'_, '_, '_>>> = Vec::new();
         for (at, arena) in arenas.iter_mut().enumerate() {
             let is_twin = self.is_twin(at);
@@ -310,6 +319,7 @@ impl Run<'_> {
         for (at, lane) in lanes.into_iter().enumerate() {
             let Some(lane) = lane else { continue };
             let whole = lane.is_whole();
+            self.record.paced_again += lane.again;
             let (found, trials) = lane.finish();
             if let Some(found) = found.filter(|_| whole && self.tallies[at].failed.is_none()) {
                 self.tallies[at].add(self.bench, found, &trials);
@@ -371,8 +381,13 @@ impl Run<'_> {
         let mut round = 0;
         let mut loads: Vec<usize> = (0..self.bench.loads()).collect();
         let mut order: Vec<usize> = (0..lanes.len()).collect();
+        // Of the time for rounds.
+        let mut wait_seconds = WAIT_PART * (until - self.started.elapsed().as_secs_f64()).max(0.0);
         while round < ROUNDS_MIN || self.started.elapsed().as_secs_f64() < until {
-            self.anchors.extend(Anchor::read(self.bench.clock));
+            wait_seconds -= self.wait(wait_seconds);
+            let look = Anchor::read(self.bench.clock);
+            self.core.learn(look);
+            self.anchors.extend(look);
             loads.shuffle(&mut self.rng);
             for step in 0..=loads.len() {
                 order.shuffle(&mut self.rng);
@@ -394,6 +409,13 @@ impl Run<'_> {
             }
             round += 1;
         }
+    }
+
+    /// Waits for the core, at most so many seconds; returns how many.
+    fn wait(&mut self, seconds: f64) -> f64 {
+        let waited = self.core.wait(self.bench.clock, seconds.max(0.0));
+        self.record.waited_seconds += waited;
+        waited
     }
 
     /// The largest loads of every case, each for its part of the time.

@@ -1,11 +1,13 @@
 //! A fresh instance of a case in the loop: closed, after idle time, and paced at every load, in
 //! rounds; then the model over the same trials.
 
+use std::ops::Range;
+
 use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
-use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Seen, Service};
+use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Seen, Service, Settling};
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
 use super::{COMMON, LOADS_PERCENT, OWN, Plan};
@@ -16,6 +18,8 @@ const LEAD_NS: f64 = 20_000.0;
 const FIRST_REPETITIONS: usize = 3;
 /// Most that the closed loops before and after a trial differ where it counts as steady.
 const STEADY: f64 = 0.1;
+/// How often a trial that was not is made again.
+const AGAIN_MAX: usize = 2;
 /// Packets after idle time in a round, by [`IDLE_NS`].
 const IDLE_PACKETS: [usize; IDLE_NS.len()] = [1024, 1024, 512, 128];
 
@@ -109,10 +113,22 @@ pub struct Trial {
     pub seed: u64,
     /// Packets that came.
     pub packets: usize,
-    /// What they saw.
+    /// Those that did not count, by their number, since they settled.
+    settling: Vec<Range<usize>>,
+    /// What the others saw.
     pub seen: Seen,
     /// Stalls in it.
     pub stalls: u64,
+}
+
+/// A trial that was run.
+pub struct Ran {
+    /// What packets saw.
+    pub seen: Seen,
+    /// Stalls in it.
+    pub stalls: u64,
+    /// Packets that settled and did not count, by their number.
+    settling: Vec<Range<usize>>,
 }
 
 /// A fresh instance.
@@ -124,6 +140,8 @@ pub struct Instance<'b, 'w, 'a> {
     first: Found,
     /// The trials so far.
     pub trials: Vec<Trial>,
+    /// Trials that were made again.
+    pub again: u32,
     /// It is paced at the load that all cases have alike, and at no other.
     is_twin: bool,
 }
@@ -150,6 +168,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
             closed: of.1,
             first,
             trials: Vec::new(),
+            again: 0,
             is_twin,
         })
     }
@@ -243,66 +262,87 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
     }
 
     /// A paced trial at a load: a part of what the core carries at this moment, by the closed loop
-    /// just before it.
+    /// just before it. Where the core is slower or faster behind it, it is made again.
     pub fn pace(&mut self, load: usize, seed: u64) -> Result<(), Wrong> {
         if !self.takes(load) {
             return Ok(());
         }
+        let mut trial = self.trial(load, seed)?;
+        for _ in 0..AGAIN_MAX {
+            if trial.steady {
+                break;
+            }
+            self.again += 1;
+            trial = self.trial(load, seed)?;
+        }
+        self.trials.push(trial);
+        Ok(())
+    }
+
+    fn trial(&mut self, load: usize, seed: u64) -> Result<Trial, Wrong> {
         let before = self.slowness()?;
         let pps = self.bench.pps(load, self.first.burst_ns * before);
         let packets = self.bench.plan.trial_packets(pps);
-        let (seen, stalls) = self.run(self.bench.kind, pps, seed, packets)?;
+        let run = self.run(self.bench.kind, pps, seed, packets)?;
         let after = self.slowness()?;
-        self.trials.push(Trial {
+        Ok(Trial {
             load,
             pps,
             burst_ns: self.first.burst_ns * f64::midpoint(before, after),
             steady: (after / before - 1.0).abs() <= STEADY,
             seed,
             packets,
-            seen,
-            stalls,
-        });
-        Ok(())
+            settling: run.settling,
+            seen: run.seen,
+            stalls: run.stalls,
+        })
     }
 
-    /// A trial of so many packets at a rate, and the stalls in it.
-    pub fn run(
-        &mut self,
-        kind: Kind,
-        pps: f64,
-        seed: u64,
-        packets: usize,
-    ) -> Result<(Seen, u64), Wrong> {
+    /// A trial of so many packets at a rate.
+    pub fn run(&mut self, kind: Kind, pps: f64, seed: u64, packets: usize) -> Result<Ran, Wrong> {
         let bench = self.bench;
         let mut schedule = Schedule::new(kind, bench.gaps, pps, seed);
         let mut due = || bench.ticks(LEAD_NS + schedule.next_ns());
         let (mut seen, mut stalls) = (Seen::new(), 0);
+        // Packets before this stretch, and the time in which they settle.
+        let (mut passed, mut settling) = (0, Settling::default());
+        let mut settled: Vec<Range<usize>> = Vec::new();
         let rules = bench.rules(bench.rules.burst, self.first.threshold_ns);
         let (clock, first) = (bench.clock, &self.first);
         let mut longest_line = 0;
         let arrivals = &mut Arrivals::At(&mut due);
         self.paced.trial(rules, packets, arrivals, |stretch| {
             let mut place = 0;
+            settled.push(passed..passed + SETTLE);
             each_turn(stretch, |turn, due, at| {
                 let expected_ns = expected_ns(first, at);
                 let took_ns = clock.ns(turn.end - turn.begin);
                 stalls += u64::from(took_ns - expected_ns > first.threshold_ns);
                 for due in due {
+                    let at_ns = clock.ns(*due) - LEAD_NS;
                     if place >= SETTLE {
+                        settling.end(at_ns);
                         let latency_ns = clock.ns(turn.end - due);
                         seen.packet(latency_ns, clock.ns(turn.begin - due));
+                    } else {
+                        settling.begin(at_ns);
                     }
                     place += 1;
                 }
-                seen.elapsed_ns = (clock.ns(turn.end) - LEAD_NS).max(0.0);
+                let end_ns = (clock.ns(turn.end) - LEAD_NS).max(0.0);
+                seen.elapsed_ns = (end_ns - settling.until(end_ns)).max(0.0);
             });
+            passed += place + stretch.dropped as usize;
             stalls += stretch.idle_stalls.len() as u64;
             seen.dropped += stretch.dropped;
             longest_line = longest_line.max(stretch.longest_line);
         })?;
         seen.queue.saturating_record(longest_line as u64);
-        Ok((seen, stalls))
+        Ok(Ran {
+            seen,
+            stalls,
+            settling: settled,
+        })
     }
 
     /// What the closed loop says in the end, and the trials.
@@ -384,8 +424,13 @@ pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -
     };
     let mut queue = Queue::new(bench.rules, &service, stalls, trial.seed);
     let mut schedule = bench.schedule(trial.pps, trial.seed);
-    for _ in 0..trial.packets {
-        queue.offer(schedule.next_ns());
+    for packet in 0..trial.packets {
+        let at_ns = schedule.next_ns();
+        if trial.settling.iter().any(|of| of.contains(&packet)) {
+            queue.offer_settling(at_ns);
+        } else {
+            queue.offer(at_ns);
+        }
     }
     queue.finish()
 }

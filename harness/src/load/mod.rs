@@ -8,6 +8,8 @@ mod search;
 mod stream;
 mod tally;
 
+use closed::SETTLE;
+
 pub use instance::{Bench, Instance, OwnTimes};
 pub use packets::Packets;
 pub use search::searched;
@@ -82,7 +84,8 @@ impl Plan {
     pub fn trial_packets(&self, pps: f64) -> usize {
         const BEAR_P99: f64 = 1500.0;
         let in_time = pps * self.trial_ns / 1e9;
-        let least = BEAR_P99.min(5.0 * in_time).max(64.0);
+        // Some that count behind those that settle.
+        let least = BEAR_P99.min(5.0 * in_time).max(2.0 * SETTLE as f64);
         in_time.clamp(least, 4.0 * self.frames as f64) as usize
     }
 }

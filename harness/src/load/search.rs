@@ -67,7 +67,7 @@ pub fn searched(
         seed += 1;
         match instance.run(Kind::Constant, pps, seed, packets as usize) {
             // The first packets behind a pause are in no distribution; here they count.
-            Ok((seen, _)) => Some(seen.dropped as f64 / packets as f64),
+            Ok(ran) => Some(ran.seen.dropped as f64 / packets as f64),
             Err(why) => {
                 wrong = Some(why);
                 None

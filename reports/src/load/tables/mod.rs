@@ -64,6 +64,9 @@ fn estimate_text(of: &Estimate) -> String {
     time_within(of.mean, half(of))
 }
 
+/// Waiting for the core that is worth a word.
+const WAITED_SECONDS: f64 = 0.1;
+
 fn clock_step_ns(record: &LoadRecord) -> f64 {
     record.provenance.clock.step_ns
 }
@@ -536,6 +539,14 @@ pub fn remarks(record: &LoadRecord) -> Vec<String> {
     let aside = aside.filter(|_| record.provenance.seconds > 0.0);
     let aside = aside.map(|often| often / record.provenance.seconds);
     said.extend(spoilt(&record.provenance, Measuring::OneThread(aside)));
+    if record.paced_again > 0 || record.waited_seconds >= WAITED_SECONDS {
+        said.push(format!(
+            "The core was waited for {} s in which another hardware thread had a part of it, and {} paced trials that it \
+             was slower or faster behind than before were made again: what is shown is of the rest.",
+            three(record.waited_seconds),
+            count(record.paced_again.into())
+        ));
+    }
     if record.state != "complete" {
         said.push(format!(
             "The run ended early: {}.",
