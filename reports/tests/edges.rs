@@ -348,13 +348,13 @@ fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core
     // 3.82 additions a cycle is the most in the run.
     record.groups[0].anchor_width = 2.2;
     let name = record.groups[0].workload.clone();
-    let one = format!("do not count; {name}, hot had none of its own all the same.");
-    assert!(flat(&record).contains(&one), "{}", flat(&record));
+    let one = format!("do not count; {name} bytes, hot had none of its own all the same.");
+    assert!(flat(&record).contains(&one), "{one}");
     for group in &mut record.groups {
         group.anchor_width = 2.2;
     }
     let all = format!("{} groups had none of their own", record.groups.len());
-    assert!(flat(&record).contains(&all), "{}", flat(&record));
+    assert!(flat(&record).contains(&all), "{all}");
 }
 
 /// By rule 2 of the methodology, what one case drops is timed for none.
