@@ -160,6 +160,7 @@ impl<'w, 'a> Paced<'w, 'a> {
             let filled = place.waiting + fresh;
             self.fill(place.waiting..filled, next, arrivals);
             next += fresh;
+            self.push_away(filled, next);
             self.seal(place.waiting..filled, rules.burst);
             let mut line = Line {
                 head: 0,
@@ -201,6 +202,14 @@ impl<'w, 'a> Paced<'w, 'a> {
                 Arrivals::Always => 0,
                 Arrivals::At(next) => next(),
             };
+        }
+    }
+
+    /// Writes the frames that this stretch does not need: so what it does need is as far away as in
+    /// a stretch of all frames, however short the trial is.
+    fn push_away(&mut self, from: usize, first: usize) {
+        for (count, frame) in self.frames[from..].iter_mut().enumerate() {
+            frame.load(self.workload.packet(first + count));
         }
     }
 

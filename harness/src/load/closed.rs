@@ -16,7 +16,7 @@ const STALL_MEDIANS: f64 = 20.0;
 /// Most repetitions of the packets in a series.
 const SERIES_MAX: usize = 8;
 /// Most packets after idle time that are kept of each length.
-const IDLE_MAX: usize = 8192;
+const IDLE_MAX: usize = 1 << 16;
 /// Turns behind a filling of the frames that are in no distribution: caches and predictors have
 /// seen something else.
 pub const SETTLE: usize = 64;
@@ -42,6 +42,15 @@ pub struct Closed {
     idle_stalls: Vec<f32>,
 }
 
+/// How much of a [`Closed`] there was at some time.
+pub struct Mark {
+    single: usize,
+    bursts: usize,
+    after_idle: [usize; IDLE_NS.len()],
+    watched_ns: f64,
+    idle_stalls: usize,
+}
+
 /// What was found.
 #[derive(Clone)]
 pub struct Found {
@@ -55,6 +64,9 @@ pub struct Found {
     pub stall_count: u64,
     /// The time, without them.
     pub watched_ns: f64,
+    /// By packet of the workload, what it takes in a full burst, mean: what behind a filling takes
+    /// longer is in none more than in another.
+    pub by_packet_ns: Vec<f64>,
     /// A packet alone in its turn.
     pub single_ns: f64,
     /// A packet in full bursts.
@@ -77,6 +89,28 @@ impl Closed {
             watched_ns: 0.0,
             idle_stalls: Vec::new(),
         }
+    }
+
+    /// What there is now.
+    pub fn mark(&self) -> Mark {
+        Mark {
+            single: self.single.len(),
+            bursts: self.bursts.len(),
+            after_idle: std::array::from_fn(|class| self.after_idle[class].len()),
+            watched_ns: self.watched_ns,
+            idle_stalls: self.idle_stalls.len(),
+        }
+    }
+
+    /// Forgets what came behind a mark.
+    pub fn back_to(&mut self, mark: &Mark) {
+        self.single.truncate(mark.single);
+        self.bursts.truncate(mark.bursts);
+        for (of, len) in self.after_idle.iter_mut().zip(mark.after_idle) {
+            of.truncate(len);
+        }
+        self.watched_ns = mark.watched_ns;
+        self.idle_stalls.truncate(mark.idle_stalls);
     }
 
     /// A repetition in turns of one.
@@ -155,6 +189,7 @@ impl Closed {
             .flatten()
             .map(|ns| (ns * scale) as f32)
             .collect();
+        let by_packet_ns = by_packet(self.positions, series.iter().map(Vec::as_slice), scale);
         let idle = self.idle_classes(&mut out);
         let idle_extra_ns = IDLE_NS.map(|gap_ns| {
             let of = idle.iter().find(|of| (of.gap_ns - gap_ns).abs() < 0.5)?;
@@ -178,6 +213,7 @@ impl Closed {
                 per_second: out.lengths.len() as f64 * 1e9 / out.watched.max(1.0),
                 lengths_ns: out.lengths,
             },
+            by_packet_ns,
             single_ns,
             burst_ns,
             idle_extra_ns,
@@ -221,6 +257,24 @@ impl Closed {
         }
         classes
     }
+}
+
+/// By packet of the workload: the mean of its turns, times a factor. Every repetition begins with the
+/// first.
+fn by_packet<'s>(
+    positions: usize,
+    repetitions: impl Iterator<Item = &'s [f64]>,
+    factor: f64,
+) -> Vec<f64> {
+    let mut sums = vec![(0.0, 0.0); positions];
+    for (place, ns) in repetitions.flat_map(|of| of.iter().enumerate()) {
+        let (sum, count) = &mut sums[place % positions];
+        *sum += factor * ns;
+        *count += 1.0;
+    }
+    sums.into_iter()
+        .map(|(sum, count): (f64, f64)| sum / f64::max(count, 1.0))
+        .collect()
 }
 
 /// By packet of the workload: the median of its turns of one.
@@ -325,6 +379,51 @@ mod tests {
             (sum + turns - bursts).abs() < 1e-3 * bursts,
             "{sum} + {turns}, {bursts}"
         );
+    }
+
+    /// Settling makes the first walk slower: what is expected of a packet is the mean of all walks.
+    #[test]
+    fn what_is_expected_of_a_packet_is_that_of_no_walk_more_than_of_another() {
+        let mut closed = Closed::new(100);
+        for _ in 0..3 {
+            let spans = (0..PACKETS).map(|at| if at < 100 { 300.0 } else { 200.0 });
+            closed.single(spans.collect());
+            (0..PACKETS / 4).for_each(|at| closed.burst(800.0, 4 * at, 4));
+        }
+        let found = closed.found(4).unwrap();
+        let of = &found.by_packet_ns;
+        assert_eq!(of.len(), 100);
+        // Six walks and 40 packets of a seventh.
+        let mean = |from: usize| of[from..from + 40].iter().sum::<f64>() / 40.0;
+        let first = mean(0) / mean(60);
+        let by_hand = ((300.0 + 6.0 * 200.0) / 7.0) / ((300.0 + 5.0 * 200.0) / 6.0);
+        let turn = found.service.turn_ns;
+        assert!(
+            turn < 30.0 && (first / by_hand - 1.0).abs() < 0.01,
+            "{first} {by_hand}"
+        );
+        let all: f64 = (0..PACKETS).map(|at| of[at % 100]).sum();
+        let bursts = PACKETS as f64 * (found.burst_ns - turn / 4.0);
+        assert!((all / bursts - 1.0).abs() < 1e-6, "{all} {bursts}");
+    }
+
+    #[test]
+    fn what_came_behind_a_mark_can_be_forgotten() {
+        let mut once = closed();
+        let mark = once.mark();
+        let before = once.found(4).unwrap();
+        once.single(vec![9_000.0; PACKETS]);
+        once.burst(90_000.0, 0, 4);
+        once.idle(1, 0, 4_000.0);
+        once.watched(1e9, [70_000.0].into_iter());
+        assert!(once.found(4).unwrap().single_ns > before.single_ns);
+        once.back_to(&mark);
+        let after = once.found(4).unwrap();
+        assert!((after.single_ns - before.single_ns).abs() < 1e-9);
+        assert!((after.burst_ns - before.burst_ns).abs() < 1e-9);
+        assert_eq!(after.idle_extra_ns, before.idle_extra_ns);
+        assert_eq!(after.stall_count, before.stall_count);
+        assert!((after.watched_ns - before.watched_ns).abs() < 1e-6);
     }
 
     /// Bursts that are far faster than the packets alone: the bursts are believed.
