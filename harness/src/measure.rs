@@ -124,6 +124,9 @@ pub struct GroupInMaking<'a> {
     /// Beside all of them.
     looks: Looks,
     measured_again: u32,
+    /// Instances that count, chunk by chunk, and those of them that shared their core.
+    counted: u32,
+    shared: u32,
     counters: Option<Counters>,
     stalls: Stalls,
     passes: Vec<Pass>,
@@ -177,6 +180,8 @@ impl<'a> GroupInMaking<'a> {
             anchors: Looks::default(),
             looks: Looks::default(),
             measured_again: 0,
+            counted: 0,
+            shared: 0,
             counters: Counters::open().ok(),
             stalls: Stalls::default(),
             passes: Vec::new(),
@@ -355,9 +360,12 @@ impl<'a> GroupInMaking<'a> {
         if self.stopped() {
             return false;
         }
-        if may_again && self.bench.core.is_shared(&beside.anchors) {
+        let shared = self.bench.core.is_shared(&beside.anchors);
+        if may_again && shared {
             return false;
         }
+        self.counted += 1;
+        self.shared += u32::from(shared);
         self.anchors.extend(beside.anchors);
         self.stalls.add(&beside.stalls);
         self.pass(instance, start, &kernel, &beside.usage);
@@ -475,6 +483,7 @@ impl<'a> GroupInMaking<'a> {
             packets_per_reading: shape.packets_per_reading as u32,
             instances,
             measured_again: self.measured_again,
+            shared_percent: 100.0 * f64::from(self.shared) / f64::from(self.counted.max(1)),
             rounds: self.rounds as u32,
             anchor_ghz,
             anchor_width,

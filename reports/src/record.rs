@@ -361,6 +361,10 @@ pub struct Group {
     /// do not count. Records of before do not say.
     #[serde(default)]
     pub measured_again: u32,
+    /// Of the instances that count, those that shared their core all the same, percent. Records of
+    /// before do not say.
+    #[serde(default)]
+    pub shared_percent: f64,
     /// Rounds in an instance; every case is timed twice in a round.
     pub rounds: u32,
     /// Median core speed beside these rounds.

@@ -162,7 +162,7 @@ fn measured_again(bill: &Bill<'_>) -> Option<String> {
         return None;
     }
     let still = match shared.as_slice() {
-        [] => "every group had a core of its own for most of its time".to_owned(),
+        [] => "every group had a core of its own, but for short whiles".to_owned(),
         [one] => format!("{one} had none of its own all the same"),
         [first, .., last] => format!(
             "{} groups had none of their own all the same, from {first} to {last}: they do not compare with the others",

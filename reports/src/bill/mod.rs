@@ -61,6 +61,9 @@ use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};
 /// Additions a cycle, as a part of the most that the core took in a run, below which it was shared.
 const SHARED_BELOW: f64 = 0.9;
 
+/// Instances of a group that shared their core, percent, above which the group did.
+const SHARED_INSTANCES_PERCENT: f64 = 20.0;
+
 /// A record, judged.
 pub struct Bill<'r> {
     /// What was judged.
@@ -93,11 +96,12 @@ impl<'r> Bill<'r> {
             .collect()
     }
 
-    /// Whether another hardware thread had a part of the core for most of what counts in a group,
+    /// Whether another hardware thread had a part of the core for much of what counts in a group,
     /// though not always in the run: its times are others than those of a group that had none.
     pub fn shared_core(&self, group: &GroupBill<'_>) -> bool {
         let widest = self.record.provenance.noise.anchor_max_width;
-        group.group.anchor_width < SHARED_BELOW * widest
+        let of = group.group;
+        of.anchor_width < SHARED_BELOW * widest || of.shared_percent > SHARED_INSTANCES_PERCENT
     }
 
     /// The group that stands for the run: the largest size, else the mix, else the capture with

@@ -227,6 +227,7 @@ pub fn group(seeded: &mut Seeded, of: &Workload<'_>, temperature: Temperature) -
         },
         instances: INSTANCES as u32,
         measured_again: 0,
+        shared_percent: 0.0,
         rounds: 240,
         anchor_ghz: 3.69,
         flows: None,
