@@ -54,8 +54,9 @@ impl Stock {
         }
     }
 
-    /// Writes so many packets; returns the bytes of the file.
-    pub fn grow(&self, packets: u64, path: &Path) -> u64 {
+    /// Writes so many packets, of which so many laps have addresses, and so flows, of their own; returns
+    /// the bytes of the file.
+    pub fn grow(&self, packets: u64, networks: u64, path: &Path) -> u64 {
         let file = File::create(path).expect("a file");
         let mut file = BufWriter::with_capacity(1 << 20, file);
         for word in [MAGIC_NS, 0x0004_0002, 0, 0, 65_535, LINK_RAW] {
@@ -74,7 +75,7 @@ impl Stock {
                 record.extend_from_slice(&word.to_le_bytes());
             }
             record.extend_from_slice(packet);
-            readdress(&mut record[RECORD_BYTES..], lap as u16);
+            readdress(&mut record[RECORD_BYTES..], (lap % networks) as u16);
             file.write_all(&record).expect("room");
             bytes += record.len() as u64;
         }
