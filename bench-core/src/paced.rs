@@ -160,8 +160,8 @@ impl<'w, 'a> Paced<'w, 'a> {
             let filled = place.waiting + fresh;
             self.fill(place.waiting..filled, next, arrivals);
             next += fresh;
-            self.push_away(filled, next);
             self.seal(place.waiting..filled, rules.burst);
+            self.push_away(filled, next);
             let mut line = Line {
                 head: 0,
                 tail: place.waiting,

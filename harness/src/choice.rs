@@ -20,15 +20,15 @@ pub const DEFAULT_SIZES: [&str; 7] = ["64", "350", "576", "1024", "1350", "1440"
 /// What a cost model is fitted to, beside the sizes of the run. Texts of ESP, which are two octets
 /// longer, that end on a block: so many blocks and counts of blocks that every chunk of 4 to 32
 /// blocks is met whole, just begun, and nearly whole.
-const MODEL_SIZES: [&str; 38] = [
-    "46", "62", "78", "94", "110", "126", "142", "158", "174", "190", "206", "238", "254", "270",
-    "302", "334", "382", "398", "462", "510", "526", "590", "638", "718", "782", "846", "974",
-    "1022", "1038", "1102", "1166", "1230", "1278", "1294", "1358", "1422", "1470", "1486",
+const MODEL_SIZES: [&str; 39] = [
+    "30", "46", "62", "78", "94", "110", "126", "142", "158", "174", "190", "206", "238", "254",
+    "270", "302", "334", "382", "398", "462", "510", "526", "590", "638", "718", "782", "846",
+    "974", "1022", "1038", "1102", "1166", "1230", "1278", "1294", "1358", "1422", "1470", "1486",
 ];
 /// Texts whose last block has 4, 8 or 12 octets.
-const MODEL_OPEN_SIZES: [&str; 18] = [
-    "50", "86", "98", "154", "210", "234", "294", "426", "486", "530", "714", "806", "914", "1098",
-    "1250", "1418", "1478", "1498",
+const MODEL_OPEN_SIZES: [&str; 19] = [
+    "40", "50", "86", "98", "154", "210", "234", "294", "426", "486", "530", "714", "806", "914",
+    "1098", "1250", "1418", "1478", "1498",
 ];
 /// Mixes that it is held against.
 const MODEL_MIXES: [&str; 2] = ["imix", "ipsec-imix"];
@@ -39,6 +39,8 @@ pub struct Choice {
     pub cases: Vec<&'static Case>,
     /// Generated packets.
     pub mixes: Vec<Mix>,
+    /// Sizes among them that are there for a cost model alone.
+    pub model_sizes: Vec<u32>,
     /// Captures.
     pub sources: Vec<Source>,
     /// Options, with the scenario's where the command line gave none.
@@ -63,6 +65,7 @@ impl Choice {
                     options.selection.underlay,
                 )?,
                 waterfalls,
+                model_sizes: model_sizes(&sizes(&options, &DEFAULT_SIZES)?, &options),
                 mixes: with_model_sizes(sizes(&options, &DEFAULT_SIZES)?, &options),
                 sources: captures::sources(&files)?,
                 options,
@@ -87,6 +90,7 @@ impl Choice {
         if !selection.is_given("--burst") {
             selection.burst = scenario.burst.unwrap_or(selection.burst);
         }
+        options.hot |= scenario.hot && !options.cold;
         if !waterfalls.is_empty() {
             overridden_by.push("--waterfall");
         }
@@ -113,6 +117,7 @@ impl Choice {
         }
         Ok(Self {
             cases,
+            model_sizes: model_sizes(&mixes, &options),
             mixes: with_model_sizes(mixes, &options),
             sources,
             options,
@@ -249,6 +254,17 @@ fn sizes(options: &RunOptions, default: &[&str]) -> Result<Vec<Mix>, Failure> {
     let mixes = mixes?;
     enter("--size", &mixes, options.selection.mtu)?;
     Ok(mixes)
+}
+
+/// Sizes that a cost model needs beside these, where one is asked for.
+fn model_sizes(mixes: &[Mix], options: &RunOptions) -> Vec<u32> {
+    let with = with_model_sizes(mixes.to_vec(), options);
+    let added = with.iter().filter(|mix| !mixes.contains(mix));
+    let sizes = added.filter_map(|mix| match mix {
+        Mix::Size(size) => Some(u32::from(*size)),
+        _ => None,
+    });
+    sizes.collect()
 }
 
 /// These, and those that a cost model needs, where one is asked for; longer packets than enter the

@@ -272,7 +272,7 @@ pub struct RunArguments {
         long,
         value_name = "FILE",
         requires = "files",
-        conflicts_with_all = ["mtu", "sizes", "waterfall", "flows", "near", "show_addresses", "cold", "cost_model"]
+        conflicts_with_all = ["mtu", "sizes", "waterfall", "flows", "near", "show_addresses", "cold", "hot", "cost_model"]
     )]
     pub esp_keys: Option<PathBuf>,
     /// Options.
@@ -352,6 +352,9 @@ pub struct RunOptions {
     /// packet and its turn
     #[arg(long)]
     pub cold: bool,
+    /// Hot alone, no warm rows: with a case that is as slow as triple DES a warm round takes a minute
+    #[arg(long, conflicts_with = "cold")]
+    pub hot: bool,
     /// Also sizes enough, partial and whole cipher blocks, for a model of what a packet of any
     /// length costs; it is held against mixes and captures
     #[arg(long)]

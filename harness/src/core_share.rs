@@ -2,6 +2,7 @@
 //! what was just measured had to share it.
 
 use std::cell::{Cell, RefCell};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use tunneltax_core::anchor::{self, Anchor};
@@ -21,6 +22,8 @@ pub struct CoreShare {
     looks: RefCell<Looks>,
     /// Additions a cycle when it is alone; 0 on an architecture without looks.
     widest: Cell<f64>,
+    /// Looks that were seen, and how many there must be before they are sorted again.
+    seen: Cell<[usize; 2]>,
 }
 
 impl CoreShare {
@@ -33,21 +36,29 @@ impl CoreShare {
         let core = Self {
             looks: RefCell::default(),
             widest: Cell::new(0.0),
+            seen: Cell::new([0, 0]),
         };
         core.learn(looks);
         core
     }
 
-    /// Takes in what was seen beside a group. Of many looks one that errs is left out; of a few it
+    /// Takes in what was seen beside some work. Of many looks one that errs is left out; of a few it
     /// would make every core seem shared: so all of them together say what the core can take.
     pub fn learn(&self, looks: impl IntoIterator<Item = Anchor>) {
         let mut all = self.looks.borrow_mut();
-        all.extend(looks);
-        self.widest.set(anchor::widest(all.kept()).unwrap_or(0.0));
+        let [mut seen, sorted_at] = self.seen.get();
+        all.extend(looks.into_iter().inspect(|_| seen += 1));
+        if seen >= sorted_at {
+            self.widest.set(anchor::widest(all.kept()).unwrap_or(0.0));
+            // A twentieth more says little else, and sorting takes its time.
+            self.seen.set([seen, seen + seen / 20]);
+        } else {
+            self.seen.set([seen, sorted_at]);
+        }
     }
 
-    /// Looks on until the core is alone or so much time is over; returns how much it was, s.
-    pub fn wait(&self, clock: &Clock, seconds: f64) -> f64 {
+    /// Looks on until the core is alone, so much time is over, or it is stopped; returns how much it was, s.
+    pub fn wait(&self, clock: &Clock, seconds: f64, stop: &AtomicBool) -> f64 {
         let start = Instant::now();
         loop {
             let looks: Vec<Anchor> = (0..LOOKS_AT_ONCE)
@@ -55,7 +66,7 @@ impl CoreShare {
                 .collect();
             let shared = self.is_shared(&looks);
             let waited = start.elapsed().as_secs_f64();
-            if !shared || waited >= seconds {
+            if !shared || waited >= seconds || stop.load(Ordering::Relaxed) {
                 return waited;
             }
         }

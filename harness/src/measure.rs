@@ -121,9 +121,9 @@ pub struct GroupInMaking<'a> {
     rounds: usize,
     /// Beside the instances that count.
     anchors: Looks,
-    /// Beside all of them.
-    looks: Looks,
     measured_again: u32,
+    /// What they took, s.
+    again_seconds: f64,
     /// Instances that count, chunk by chunk, and those of them that shared their core.
     counted: u32,
     shared: u32,
@@ -178,8 +178,8 @@ impl<'a> GroupInMaking<'a> {
             shape: None,
             rounds: 0,
             anchors: Looks::default(),
-            looks: Looks::default(),
             measured_again: 0,
+            again_seconds: 0.0,
             counted: 0,
             shared: 0,
             counters: Counters::open().ok(),
@@ -263,6 +263,7 @@ impl<'a> GroupInMaking<'a> {
             // A moved heap: fresh keys alone would find their tables where the last ones were.
             let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
             let rounds = portion.rounds;
+            let begin = Instant::now();
             let counts = self.measure_instance(instance, timed, shape, rounds, may_again, rng);
             std::hint::black_box(&displacement);
             if self.stopped() {
@@ -273,6 +274,7 @@ impl<'a> GroupInMaking<'a> {
             } else {
                 spare -= 1;
                 self.measured_again += 1;
+                self.again_seconds += begin.elapsed().as_secs_f64();
             }
         }
         portion.instances
@@ -356,12 +358,18 @@ impl<'a> GroupInMaking<'a> {
         let beside = stack::placed(instance as usize, || {
             replay::measure(&mut opened, timed, &plan, clock, rng)
         });
-        self.looks.extend(beside.anchors.iter().copied());
+        self.bench.core.learn(beside.anchors.iter().copied());
         if self.stopped() {
             return false;
         }
         let shared = self.bench.core.is_shared(&beside.anchors);
         if may_again && shared {
+            // Whether packets came out right does not depend on whose the core was.
+            for (lane, at) in opened.into_iter().zip(of) {
+                if let Err(why) = lane.into_result() {
+                    self.lanes[at].failed.get_or_insert(why);
+                }
+            }
             return false;
         }
         self.counted += 1;
@@ -435,7 +443,6 @@ impl<'a> GroupInMaking<'a> {
 
     /// The group, or nothing where no instance was finished.
     pub fn finish(mut self) -> Option<Group> {
-        self.bench.core.learn(self.looks.kept().iter().copied());
         let shape = self.shape?;
         let instances = self.instances.unwrap_or(0);
         if instances == 0 && self.stopped() {
@@ -493,6 +500,11 @@ impl<'a> GroupInMaking<'a> {
             passes: self.passes,
             payers,
         })
+    }
+
+    /// What was measured again took so long, s.
+    pub fn again_seconds(&self) -> f64 {
+        self.again_seconds
     }
 
     /// What the core was beside the rounds that count, so far.

@@ -40,6 +40,7 @@ pub fn begin(
             .collect(),
         groups: Vec::new(),
         waterfalls: Vec::new(),
+        model_sizes: Vec::new(),
     }
 }
 

@@ -176,6 +176,8 @@ pub struct Planner {
     pub burst: usize,
     /// Generated packets are measured cold, too.
     pub cold: bool,
+    /// Whatever is measured is measured warm, too.
+    pub warm: bool,
 }
 
 impl Planner {
@@ -194,8 +196,9 @@ impl Planner {
         let [hot, warm] = self.shapes(longest, mean_bytes);
         let cold = Shape::cold(longest, mean_bytes, self.burst, self.caches);
         let cold = self.cold.then_some((Temperature::Cold, cold));
-        let all = [(Temperature::Hot, hot), (Temperature::Warm, warm)];
-        all.into_iter()
+        let warm = self.warm.then_some((Temperature::Warm, warm));
+        std::iter::once((Temperature::Hot, hot))
+            .chain(warm)
             .chain(cold)
             .map(|(at, shape)| (at, shape.over_flows(of.flows, longest)))
             .collect()
@@ -266,6 +269,7 @@ impl Planner {
             caches: Caches::default(),
             burst: 32,
             cold: false,
+            warm: true,
         }
     }
 }

@@ -56,6 +56,7 @@ pub struct Schedule {
     /// Seconds for each capture, all its groups.
     pub seconds_per_capture: Vec<f64>,
     classes: Classes,
+    warm: bool,
     size_groups: usize,
     size_seconds: f64,
     instances_min: u32,
@@ -103,7 +104,9 @@ impl Schedule {
         // What one walk leaves over goes into more walks.
         let stretch = (left / walks(kept, classes).max(1e-9)).max(1.0);
         let of_capture = |s| least_seconds(planner, s, kept, classes) * stretch;
-        let parts = surveys.iter().map(|s| parts_of(s, kept, classes).len());
+        let parts = surveys
+            .iter()
+            .map(|s| parts_of(s, kept, classes, planner.warm).len());
         let parts: usize = parts.sum();
         Self {
             groups: size_groups + parts,
@@ -111,6 +114,7 @@ impl Schedule {
             cap,
             seconds_per_capture: surveys.iter().map(of_capture).collect(),
             classes,
+            warm: planner.warm,
             size_groups,
             size_seconds,
             instances_min,
@@ -138,7 +142,7 @@ impl Schedule {
 
     /// The groups of a capture of which so many packets are kept.
     pub fn parts(&self, survey: &Survey, kept: u64) -> Vec<Part> {
-        parts_of(survey, kept, self.classes)
+        parts_of(survey, kept, self.classes, self.warm)
     }
 
     /// One walk over the first `kept` packets of a capture, all its groups.
@@ -243,7 +247,7 @@ fn packet_cap(surveys: &[Survey], fits: impl Fn(u64) -> bool) -> u64 {
 
 /// One walk over the first `cap` packets of a capture, all its groups, all instances.
 fn least_seconds(planner: &Planner, survey: &Survey, cap: u64, classes: Classes) -> f64 {
-    let parts = parts_of(survey, cap, classes);
+    let parts = parts_of(survey, cap, classes, planner.warm);
     let works = parts.iter().map(|part| part.work(planner, survey, cap));
     works.map(|work| planner.least_seconds(&work)).sum()
 }
@@ -254,7 +258,7 @@ pub struct Part {
     warm: bool,
 }
 
-fn parts_of(survey: &Survey, kept: u64, classes: Classes) -> Vec<Part> {
+fn parts_of(survey: &Survey, kept: u64, classes: Classes, warm: bool) -> Vec<Part> {
     let enough = |class: &usize| survey.class_enough_at(*class).is_some_and(|at| at <= kept);
     let whole = [false, true].map(|warm| Part { class: None, warm });
     let all = if classes == Classes::None {
@@ -269,7 +273,8 @@ fn parts_of(survey: &Survey, kept: u64, classes: Classes) -> Vec<Part> {
         };
         std::iter::once(of(false)).chain((classes == Classes::Both).then(|| of(true)))
     });
-    whole.into_iter().chain(classes).collect()
+    let all = whole.into_iter().chain(classes);
+    all.filter(|part| warm || !part.warm).collect()
 }
 
 impl Part {

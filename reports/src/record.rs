@@ -43,6 +43,9 @@ pub struct Record {
     pub cases: Vec<Case>,
     /// Groups of rows that share packets, temperature and rounds.
     pub groups: Vec<Group>,
+    /// Sizes that were measured for the cost model alone, and are in no other table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub model_sizes: Vec<u32>,
     /// Chains of cases that were asked for, each case one step from the one before. Records of
     /// other runs have none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -384,6 +387,20 @@ pub struct Group {
     /// Who pays for the tunnels, of a capture in its own order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payers: Vec<Payers>,
+}
+
+/// Additions a cycle, as a part of the most that the core took in a run, below which it was shared.
+const SHARED_BELOW: f64 = 0.9;
+/// Instances of a group that shared their core, percent, above which the group did.
+const SHARED_INSTANCES_PERCENT: f64 = 20.0;
+
+impl Group {
+    /// Whether another hardware thread had a part of the core for much of what counts, though not
+    /// always in the run whose noise this is.
+    pub fn shared_core(&self, noise: &Noise) -> bool {
+        self.anchor_width < SHARED_BELOW * noise.anchor_max_width
+            || self.shared_percent > SHARED_INSTANCES_PERCENT
+    }
 }
 
 /// One case in one group.

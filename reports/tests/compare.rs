@@ -471,6 +471,31 @@ fn other_captures_temperatures_and_flows() {
     );
 }
 
+/// A neighbour in the core is no slower code.
+#[test]
+fn a_group_that_shared_its_core_is_not_comparable() {
+    let a = run_of_one_day();
+    for shared in [
+        |group: &mut Group| group.shared_percent = 40.0,
+        |group: &mut Group| group.anchor_width = 2.2,
+    ] {
+        let mut b = another_day(&a, &mut Seeded(7), 0.0, 0.001);
+        slowed(&mut b, "1440", Temperature::Hot, RING, 1.3);
+        let of =
+            |group: &&mut Group| group.workload == "1440" && group.temperature == Temperature::Hot;
+        shared(b.groups.iter_mut().find(of).unwrap());
+        let of = held(&[&a], &[&b], &Rule::default()).unwrap();
+        let found = row(&of, "1440 bytes, hot", RING);
+        assert_eq!(found.verdict, Verdict::NotComparable);
+        let why = found.why.as_deref().unwrap_or_default();
+        assert!(
+            why.contains("the core was another's, too, when B measured it"),
+            "{why}"
+        );
+        assert_eq!(of.count(Verdict::Slower), 0);
+    }
+}
+
 #[test]
 fn a_run_against_itself_and_a_run_twice() {
     let a = run_of_one_day();

@@ -162,7 +162,7 @@ fn what_was_planted_is_found_and_predicts_what_was_not_seen() {
     };
     assert_eq!(stretches(sealed), [of(0, 8), of(16, 16)]);
     assert_eq!(stretches(plain), [of(0, 4)]);
-    assert!(plain.cost.open().is_none());
+    assert_eq!(plain.cost.open(), [None, None]);
     let worst = [sealed, plain].map(|case| case.cost.worst_percent);
     assert!(worst.iter().all(|percent| *percent < 1e-6), "{worst:?}");
     for size in [40, 52, 576, 1440, 1500] {
@@ -180,6 +180,58 @@ fn what_was_planted_is_found_and_predicts_what_was_not_seen() {
     assert_eq!(bulk.says(), Says::Holds);
     let said = models[0].sentence().unwrap();
     assert!(said.starts_with("hot: 2 of 2 predictions"), "{said}");
+}
+
+/// What was measured for the model alone is fitted and is in no table.
+#[test]
+fn sizes_for_the_model_are_in_no_other_table() {
+    let mut record = record(&SIZES, &[("bulk", 1.0)]);
+    let all = cost_models(&Bill::new(&record).unwrap());
+    record.model_sizes = SIZES.iter().copied().filter(|size| *size != 126).collect();
+    let bill = Bill::new(&record).unwrap();
+    let names: Vec<&str> = bill.groups.iter().map(|of| of.name.as_str()).collect();
+    assert_eq!(names, ["126", "bulk"]);
+    assert_eq!(bill.flagship().unwrap().name, "126");
+    let fitted = cost_models(&bill);
+    assert_eq!(fitted[0].sizes, all[0].sizes);
+    let bulk = |of: &CaseModel| of.predictions[0].predicted_ns;
+    assert!((bulk(&fitted[0].cases[1]) - bulk(&all[0].cases[1])).abs() < 1e-9);
+}
+
+/// Of eight sizes whose texts all end with 4 octets in the last block nothing is told of one that is
+/// full.
+#[test]
+fn a_packet_like_none_that_was_fitted_is_predicted_without_an_interval() {
+    let sizes = [64, 128, 256, 512, 704, 1024, 1280, 1440];
+    let record = record(&sizes, &[("bulk", 1.0)]);
+    let bill = Bill::new(&record).unwrap();
+    let models = cost_models(&bill);
+    let sealed = models[0].cases.last().unwrap();
+    assert_eq!(
+        (sealed.id.as_str(), sealed.cost.open()),
+        (SEALED, [None, None])
+    );
+    let counts = |sizes: &[u32]| -> BTreeMap<u32, u64> { sizes.iter().map(|s| (*s, 1)).collect() };
+    let told = |sizes: &[u32]| sealed.cost.mean_ns(counts(sizes).iter()).1.is_some();
+    assert!(told(&[64, 320, 1440]) && !told(&[64, 62]) && !told(&[40]) && !told(&[1500]));
+}
+
+/// Of sizes that shared their core nothing is fitted, and what did is no test of the model.
+#[test]
+fn a_shared_core_is_left_out_and_tests_nothing() {
+    let mut record = record(&SIZES, &[("bulk", 1.0)]);
+    record.groups[3].shared_percent = 50.0;
+    let groups = record.groups.len();
+    record.groups[groups - 1].anchor_width = 2.2;
+    let models = cost_models(&Bill::new(&record).unwrap());
+    assert_eq!((models[0].sizes, models[0].left_out), (SIZES.len() - 1, 1));
+    assert!(models[0].table().note.contains("(1 more shared their core"));
+    let says: Vec<Says> = models[0]
+        .cases
+        .iter()
+        .map(|of| of.predictions[0].says())
+        .collect();
+    assert_eq!(says, [Says::CannotTell; 2]);
 }
 
 #[test]
@@ -207,7 +259,7 @@ fn an_interval_that_reaches_over_the_bound_says_nothing() {
         let of = Prediction {
             workload: "bulk".to_owned(),
             predicted_ns: 200.0 * (1.0 + off_percent / 100.0),
-            half_ns,
+            half_ns: Some(half_ns),
             measured_ns: 200.0,
             measured_half_ns,
             shared_core: false,

@@ -356,7 +356,10 @@ fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core
     for group in &mut record.groups {
         group.anchor_width = 2.2;
     }
-    let all = format!("{} groups had none of their own", record.groups.len());
+    let all = format!(
+        "{} groups had none of their own all the same",
+        record.groups.len()
+    );
     assert!(flat(&record).contains(&all), "{all}");
 }
 

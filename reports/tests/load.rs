@@ -127,7 +127,7 @@ fn record() -> LoadRecord {
         burst: 32,
         ring: 1024,
         frames: 8192,
-        paced_again: 0,
+        made_again: 0,
         waited_seconds: 0.0,
         instances: INSTANCES,
         cases: vec![case("forward", 60.0), case("esp/aes-256-gcm@ring", 260.0)],
@@ -188,7 +188,7 @@ fn what_was_waited_for_and_paced_again_is_said() {
     let said = |record: &LoadRecord| render::load_markdown(record).unwrap();
     assert!(!said(&record).contains("The core was waited for"));
     record.waited_seconds = 2.5;
-    record.paced_again = 7;
+    record.made_again = 7;
     let text = said(&record);
     assert!(text.contains("waited for 2.50 s"), "{text}");
     assert!(text.contains("and 7 paced trials"), "{text}");

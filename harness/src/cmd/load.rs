@@ -40,7 +40,7 @@ use crate::select::{over_underlay, select_cases};
 
 /// The cases of a plain run.
 const DEFAULT_CASES: [&str; 2] = ["forward", "esp/aes-256-gcm@ring"];
-/// Part of the time for rounds, and of an instance's, that may be spent waiting for the core.
+/// Part of an instance's time for rounds that may be spent waiting for the core.
 const WAIT_PART: f64 = 0.3;
 /// Fewest rounds of an instance.
 const ROUNDS_MIN: u32 = 2;
@@ -100,7 +100,7 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
         ring: bench.rules.ring as u32,
         frames: 0,
         instances: 0,
-        paced_again: 0,
+        made_again: 0,
         waited_seconds: 0.0,
         cases: Vec::new(),
         twin: None,
@@ -301,7 +301,8 @@ impl Run<'_> {
             HalfKind::Send => Gateway::Near,
             HalfKind::Receive => Gateway::Far,
         };
-        self.wait(WAIT_PART * self.bench.plan.instance_seconds);
+        let mut wait_seconds = WAIT_PART * (self.until(instance) - self.elapsed()).max(0.0);
+        wait_seconds -= self.wait(wait_seconds);
         let mut lanes: Vec<Option<Instance<'_, '_, '_>>> = Vec::new();
         for (at, arena) in arenas.iter_mut().enumerate() {
             let is_twin = self.is_twin(at);
@@ -313,13 +314,13 @@ impl Run<'_> {
         if instance == 0 {
             self.not_overloaded(&lanes)?;
         }
-        self.rounds(&mut lanes, instance);
+        self.rounds(&mut lanes, instance, wait_seconds);
         let rounds_over = Instant::now();
         self.search(&mut lanes);
         for (at, lane) in lanes.into_iter().enumerate() {
             let Some(lane) = lane else { continue };
             let whole = lane.is_whole();
-            self.record.paced_again += lane.again;
+            self.record.made_again += lane.again;
             let (found, trials) = lane.finish();
             if let Some(found) = found.filter(|_| whole && self.tallies[at].failed.is_none()) {
                 self.tallies[at].add(self.bench, found, &trials);
@@ -374,22 +375,35 @@ impl Run<'_> {
         }
     }
 
-    /// Rounds until what is left of the instance's time is needed for the rest: the closed loop, and every load in an order drawn
-    /// anew, the cases in turns.
-    fn rounds(&mut self, lanes: &mut [Option<Instance<'_, '_, '_>>], instance: u32) {
-        let until = self.bench.plan.instance_seconds * f64::from(instance + 1) - self.rest_seconds;
+    fn elapsed(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    /// When what is left of an instance's time is needed for the rest, seconds.
+    fn until(&self, instance: u32) -> f64 {
+        self.bench.plan.instance_seconds * f64::from(instance + 1) - self.rest_seconds
+    }
+
+    /// Rounds as long as the instance has time for them: the closed loop, and every load in an order
+    /// drawn anew, the cases in turns. For the core it is waited so many seconds at most.
+    fn rounds(
+        &mut self,
+        lanes: &mut [Option<Instance<'_, '_, '_>>],
+        instance: u32,
+        mut wait_seconds: f64,
+    ) {
+        let until = self.until(instance);
         let mut round = 0;
         let mut loads: Vec<usize> = (0..self.bench.loads()).collect();
         let mut order: Vec<usize> = (0..lanes.len()).collect();
-        // Of the time for rounds.
-        let mut wait_seconds = WAIT_PART * (until - self.started.elapsed().as_secs_f64()).max(0.0);
-        while round < ROUNDS_MIN || self.started.elapsed().as_secs_f64() < until {
+        while round < ROUNDS_MIN || self.elapsed() < until {
             wait_seconds -= self.wait(wait_seconds);
-            let look = Anchor::read(self.bench.clock);
-            self.core.learn(look);
-            self.anchors.extend(look);
             loads.shuffle(&mut self.rng);
             for step in 0..=loads.len() {
+                // Not where it was waited for: what is said of the core is of what was measured.
+                let look = Anchor::read(self.bench.clock);
+                self.core.learn(look);
+                self.anchors.extend(look.filter(|_| step > 0));
                 order.shuffle(&mut self.rng);
                 // The same times for all cases, so that chance is in no difference between them.
                 let seed = self.rng.random();
@@ -413,7 +427,9 @@ impl Run<'_> {
 
     /// Waits for the core, at most so many seconds; returns how many.
     fn wait(&mut self, seconds: f64) -> f64 {
-        let waited = self.core.wait(self.bench.clock, seconds.max(0.0));
+        let waited = self
+            .core
+            .wait(self.bench.clock, seconds.max(0.0), self.stop);
         self.record.waited_seconds += waited;
         waited
     }

@@ -82,6 +82,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         caches,
         burst: setup.burst,
         cold: options.cold,
+        warm: !options.hot,
     };
     let seconds = seconds(options);
     let schedule = Schedule::new(&planner, &generated, &surveys, seconds, options.full);
@@ -94,6 +95,7 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
         record: Record {
             scenario: choice.scenario_of_record(),
             waterfalls: choice.waterfalls_of_record(),
+            model_sizes: choice.model_sizes.clone(),
             ..outset::begin(&bench, options, pinned, mixes)
         },
         options,
@@ -303,9 +305,11 @@ impl Run<'_> {
     ) {
         let share = self.pace.share(planned_seconds);
         let (portion, predicted) = self.planner.fit(work, share, self.pace.slowness());
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), group.again_seconds());
         group.add(workload, shape, portion, &mut self.rng);
-        let taken = start.elapsed().as_secs_f64();
+        // How slow the machine is does not depend on what was measured again.
+        let again = group.again_seconds() - before;
+        let taken = start.elapsed().as_secs_f64() - again;
         self.pace.done(planned_seconds, predicted, taken);
         self.bar.inc(1);
     }

@@ -112,6 +112,7 @@ fn measure(
         caches,
         burst: setup.burst,
         cold: false,
+        warm: true,
     };
     let seconds = seconds(options);
     let groups = parts.len() * TEMPERATURES.len();

@@ -432,18 +432,53 @@ fn verdict(
     arguments: &SelftestArguments,
 ) -> Result<ExitCode, Failure> {
     let said = sentence(selftest, judged);
-    match judged.iter().map(|j| j.verdict).max() {
-        Some(Verdict::Holds) => {
+    match outcome(judged.iter().map(|j| j.verdict)) {
+        Outcome::Holds => {
             if !arguments.json && !arguments.quiet {
                 output::print(&format!("{said}\n"))?;
             }
             Ok(ExitCode::SUCCESS)
         }
-        // Nothing is contradicted, and nothing shown: the host's fault.
-        Some(Verdict::Noisy | Verdict::TooFew | Verdict::TooSlow) => {
+        Outcome::Noisy => {
             output::say(&said);
             Ok(ExitCode::from(NOISY))
         }
-        _ => Err(Failure::Failed(said)),
+        Outcome::Failed => Err(Failure::Failed(said)),
+    }
+}
+
+/// How it ended: an exit code each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// 0.
+    Holds,
+    /// [`NOISY`]: nothing is contradicted, and nothing shown; the host's fault.
+    Noisy,
+    /// 1.
+    Failed,
+}
+
+/// The worst of the verdicts decides; without one nothing was shown.
+fn outcome(verdicts: impl Iterator<Item = Verdict>) -> Outcome {
+    match verdicts.max() {
+        Some(Verdict::Holds) => Outcome::Holds,
+        Some(Verdict::Noisy | Verdict::TooFew | Verdict::TooSlow) => Outcome::Noisy,
+        _ => Outcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_verdict_decides_how_it_ends() {
+        let of = |verdicts: &[Verdict]| outcome(verdicts.iter().copied());
+        assert_eq!(of(&[]), Outcome::Failed);
+        assert_eq!(of(&[Verdict::Holds, Verdict::Holds]), Outcome::Holds);
+        for noisy in [Verdict::Noisy, Verdict::TooFew, Verdict::TooSlow] {
+            assert_eq!(of(&[Verdict::Holds, noisy]), Outcome::Noisy, "{noisy:?}");
+            assert_eq!(of(&[Verdict::Fails, noisy]), Outcome::Failed);
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A fresh instance of a case in the loop: closed, after idle time, and paced at every load, in
 //! rounds; then the model over the same trials.
 
-use std::ops::Range;
+use std::ops::RangeInclusive;
 
 use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
@@ -113,8 +113,9 @@ pub struct Trial {
     pub seed: u64,
     /// Packets that came.
     pub packets: usize,
-    /// Those that did not count, by their number, since they settled.
-    settling: Vec<Range<usize>>,
+    /// Those that did not count, since they settled: when the first and the last of each stretch was
+    /// due, ticks.
+    settling: Vec<RangeInclusive<u64>>,
     /// What the others saw.
     pub seen: Seen,
     /// Stalls in it.
@@ -127,8 +128,8 @@ pub struct Ran {
     pub seen: Seen,
     /// Stalls in it.
     pub stalls: u64,
-    /// Packets that settled and did not count, by their number.
-    settling: Vec<Range<usize>>,
+    /// Packets that settled and did not count: as in [`Trial`].
+    settling: Vec<RangeInclusive<u64>>,
 }
 
 /// A fresh instance.
@@ -140,7 +141,7 @@ pub struct Instance<'b, 'w, 'a> {
     first: Found,
     /// The trials so far.
     pub trials: Vec<Trial>,
-    /// Trials that were made again.
+    /// Trials, and rounds of the closed loop, that were made again.
     pub again: u32,
     /// It is paced at the load that all cases have alike, and at no other.
     is_twin: bool,
@@ -182,8 +183,11 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         let (mut took_ns, mut expected_sum_ns) = (0.0, 0.0);
         self.paced
             .trial(rules, room, &mut Arrivals::Always, |stretch| {
+                let mut place = 0;
                 each_turn(stretch, |turn, due, at| {
-                    if due.len() == rules.burst {
+                    let settled = place >= SETTLE.min(room / 2);
+                    place += due.len();
+                    if due.len() == rules.burst && settled {
                         let (ns, expected_ns) =
                             (clock.ns(turn.end - turn.begin), expected_ns(first, at));
                         if ns - expected_ns <= first.threshold_ns {
@@ -316,16 +320,16 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         let mut schedule = Schedule::new(kind, bench.gaps, pps, seed);
         let mut due = || bench.ticks(LEAD_NS + schedule.next_ns());
         let (mut seen, mut stalls) = (Seen::new(), 0);
-        // Packets before this stretch, and the time in which they settle.
-        let (mut passed, mut settling) = (0, Settling::default());
-        let mut settled: Vec<Range<usize>> = Vec::new();
+        let mut settling = Settling::default();
+        let mut settled: Vec<RangeInclusive<u64>> = Vec::new();
         let rules = bench.rules(bench.rules.burst, self.first.threshold_ns);
         let (clock, first) = (bench.clock, &self.first);
         let mut longest_line = 0;
         let arrivals = &mut Arrivals::At(&mut due);
         self.paced.trial(rules, packets, arrivals, |stretch| {
             let mut place = 0;
-            settled.push(passed..passed + SETTLE);
+            let last = stretch.due.len().min(SETTLE).checked_sub(1);
+            settled.extend(last.map(|last| stretch.due[0]..=stretch.due[last]));
             each_turn(stretch, |turn, due, at| {
                 let expected_ns = expected_ns(first, at);
                 let took_ns = clock.ns(turn.end - turn.begin);
@@ -338,13 +342,13 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
                         seen.packet(latency_ns, clock.ns(turn.begin - due));
                     } else {
                         settling.begin(at_ns);
+                        seen.settled += 1;
                     }
                     place += 1;
                 }
                 let end_ns = (clock.ns(turn.end) - LEAD_NS).max(0.0);
                 seen.elapsed_ns = (end_ns - settling.until(end_ns)).max(0.0);
             });
-            passed += place + stretch.dropped as usize;
             stalls += stretch.idle_stalls.len() as u64;
             seen.dropped += stretch.dropped;
             longest_line = longest_line.max(stretch.longest_line);
@@ -442,9 +446,10 @@ pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -
     };
     let mut queue = Queue::new(bench.rules, &service, stalls, trial.seed);
     let mut schedule = bench.schedule(trial.pps, trial.seed);
-    for packet in 0..trial.packets {
+    for _ in 0..trial.packets {
         let at_ns = schedule.next_ns();
-        if trial.settling.iter().any(|of| of.contains(&packet)) {
+        let due = bench.ticks(LEAD_NS + at_ns);
+        if trial.settling.iter().any(|of| of.contains(&due)) {
             queue.offer_settling(at_ns);
         } else {
             queue.offer(at_ns);

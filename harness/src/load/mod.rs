@@ -49,7 +49,8 @@ pub struct Plan {
 impl Plan {
     /// For so many seconds in all.
     pub fn new(seconds: f64) -> Self {
-        const INSTANCES: u32 = 5;
+        /// As many at every second place of the stack (`tunneltax_core::stack`).
+        const INSTANCES: u32 = 6;
         /// Of the time; the rest is for what comes before and behind the instances.
         const FOR_INSTANCES: f64 = 0.95;
         /// Of the time of an instance, at first: for the model, the searches and opening.

@@ -59,6 +59,8 @@ pub struct Scenario {
     pub replay_window: Option<u32>,
     /// Packets handed to a path in one call.
     pub burst: Option<u16>,
+    /// Hot alone, no warm rows.
+    pub hot: bool,
     /// What must be sent and dropped.
     pub expect: Vec<Expectation>,
 }

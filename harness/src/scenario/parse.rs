@@ -36,6 +36,8 @@ struct Written {
     replay_window: Option<Spanned<u32>>,
     burst: Option<Spanned<u16>>,
     #[serde(default)]
+    hot: bool,
+    #[serde(default)]
     expect: BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Counts>>,
 }
 
@@ -79,6 +81,7 @@ pub fn scenario(name: &str, shown: &str, folder: &Path, text: &str) -> Result<Sc
         mixes: mixes.collect::<Result<_, _>>()?,
         replay_window: file.within("replay_window", window, REPLAY_WINDOW)?,
         burst: file.within("burst", burst, BURST)?,
+        hot: written.hot,
         expect: file.expect(written.expect, &cases, &sources)?,
         cases,
         sources,

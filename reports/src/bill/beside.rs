@@ -5,6 +5,9 @@ use crate::histogram;
 use crate::record::{Counted, Group, Pass, Stalls};
 use crate::stats::quantile::bears;
 
+/// Groups that are named in a sentence.
+const NAMED_MAX: usize = 8;
+
 /// By group: stalls in the timed visits, and what the kernel counted from the first fill to the
 /// last comparison. `None` where no group says.
 pub fn beside(bill: &Bill<'_>) -> Option<Table> {
@@ -164,15 +167,26 @@ fn measured_again(bill: &Bill<'_>) -> Option<String> {
     let still = match shared.as_slice() {
         [] => "every group had a core of its own, but for short whiles".to_owned(),
         [one] => format!("{one} had none of its own all the same"),
-        [first, .., last] => format!(
-            "{} groups had none of their own all the same, from {first} to {last}: they do not compare with the others",
-            shared.len()
-        ),
+        all => {
+            let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>();
+            let more = match all.len() - named.len() {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            format!(
+                "{} groups had none of their own all the same and do not compare with the others: {}{more}",
+                all.len(),
+                named.join("; ")
+            )
+        }
     };
-    Some(format!(
-        "{} instances that shared their core were measured again and do not count; {still}.",
-        count(again.into())
-    ))
+    Some(match again {
+        0 => format!("Of a core that another thread had a part of at times: {still}."),
+        _ => format!(
+            "{} instances that shared their core were measured again and do not count; {still}.",
+            count(again.into())
+        ),
+    })
 }
 
 #[cfg(test)]

@@ -50,8 +50,8 @@ pub struct Prediction {
     pub workload: String,
     /// The ground as it was measured there and the step of the model, ns.
     pub predicted_ns: f64,
-    /// Half of the model's interval.
-    pub half_ns: f64,
+    /// Half of the model's interval; none where some packets are like none that was fitted.
+    pub half_ns: Option<f64>,
     /// What was measured, ns.
     pub measured_ns: f64,
     /// Half of the interval of the step that was measured.
@@ -63,7 +63,7 @@ pub struct Prediction {
 /// What a prediction turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Says {
-    /// The whole interval is within [`HOLDS_PERCENT`].
+    /// The whole interval is within 5 %.
     Holds,
     /// None of it is.
     Off,
@@ -80,7 +80,7 @@ impl Prediction {
     /// Half of its 95 % interval: that of the model and that of the step. The ground is on both
     /// sides and adds nothing.
     pub fn off_half_percent(&self) -> Option<f64> {
-        Some(100.0 * self.half_ns.hypot(self.measured_half_ns?) / self.measured_ns)
+        Some(100.0 * self.half_ns?.hypot(self.measured_half_ns?) / self.measured_ns)
     }
 
     /// Whether it holds.
@@ -102,6 +102,7 @@ pub fn cost_models(bill: &Bill<'_>) -> Vec<CostModel> {
 
 fn cost_model(bill: &Bill<'_>, at: Temperature) -> CostModel {
     let mut sizes = bill.of(&[WorkloadKind::Size], at);
+    sizes.extend(bill.fitted.iter().filter(|of| of.group.temperature == at));
     let flows = sizes.iter().filter_map(|group| group.group.flows).min();
     sizes.retain(|group| group.group.flows == flows);
     let measured = sizes.len();
@@ -229,7 +230,7 @@ impl CostModel {
                 label: words::clean(&of.workload, super::NAME_CHARS),
                 kind: RowKind::Inner,
                 cells: vec![
-                    Cell::Estimate(of.predicted_ns, Some(of.half_ns)),
+                    Cell::Estimate(of.predicted_ns, of.half_ns),
                     Cell::Estimate(of.measured_ns, of.measured_half_ns),
                     Cell::Estimate(of.off_percent(), of.off_half_percent()),
                     match of.says() {
@@ -282,7 +283,7 @@ impl CaseModel {
     fn rows(&self) -> Vec<TableRow> {
         let open = self.cost.open();
         let of = |(at, of): (usize, OfStretch)| {
-            let open = |which: usize| open.filter(|_| at == 0).map(|open| open[which]);
+            let open = |which: usize| open[which].filter(|_| at == 0);
             let mut cells = vec![Cell::Number(of.stretch.chunk.to_string())];
             let chunk = Some(of.chunk);
             let columns = [Some(of.text), chunk, of.left, of.any_left, open(0), open(1)];

@@ -44,6 +44,9 @@ fn cell(group: &GroupBill<'_>, cipher: &str) -> Cell {
     let Some((best, _, level)) = least(of_cipher) else {
         return Cell::Blank;
     };
+    if group.shared_core {
+        return Cell::CannotTell;
+    }
     let names = std::iter::once(best).chain(level);
     let names: Vec<&str> = names
         .filter_map(|line| line.case.library.as_deref())

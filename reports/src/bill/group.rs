@@ -13,6 +13,8 @@ pub struct GroupBill<'r> {
     pub name: String,
     /// In the order of the bill.
     pub lines: Vec<Line<'r>>,
+    /// Another hardware thread had a part of the core for much of what counts.
+    pub shared_core: bool,
 }
 
 /// What the times of a group are of, in words.
@@ -119,7 +121,12 @@ impl<'r> GroupBill<'r> {
             }
             _ => name,
         };
-        Ok(Self { group, name, lines })
+        Ok(Self {
+            group,
+            name,
+            lines,
+            shared_core: group.shared_core(&record.provenance.noise),
+        })
     }
 
     /// Inner IP total length, of generated packets of one size.

@@ -58,12 +58,6 @@ pub use words::{
 
 use crate::record::{Group, Record, RecordError, Temperature, WorkloadKind};
 
-/// Additions a cycle, as a part of the most that the core took in a run, below which it was shared.
-const SHARED_BELOW: f64 = 0.9;
-
-/// Instances of a group that shared their core, percent, above which the group did.
-const SHARED_INSTANCES_PERCENT: f64 = 20.0;
-
 /// A record, judged.
 pub struct Bill<'r> {
     /// What was judged.
@@ -71,6 +65,8 @@ pub struct Bill<'r> {
     /// The groups that have rows: sizes ascending, then mixes, captures, classes and
     /// what was only received; hot first.
     pub groups: Vec<GroupBill<'r>>,
+    /// Sizes that were measured for the cost model alone.
+    pub fitted: Vec<GroupBill<'r>>,
 }
 
 impl<'r> Bill<'r> {
@@ -81,7 +77,16 @@ impl<'r> Bill<'r> {
             groups.push(GroupBill::new(record, group)?);
         }
         groups.sort_by_key(|bill| order(bill.group));
-        let mut bill = Self { record, groups };
+        let for_model = |of: &GroupBill<'_>| {
+            let size = of.size();
+            size.is_some_and(|size| record.model_sizes.contains(&size))
+        };
+        let (fitted, groups) = groups.into_iter().partition(for_model);
+        let mut bill = Self {
+            record,
+            groups,
+            fitted,
+        };
         headline_rows::judge_together(&mut bill);
         Ok(bill)
     }
@@ -99,9 +104,7 @@ impl<'r> Bill<'r> {
     /// Whether another hardware thread had a part of the core for much of what counts in a group,
     /// though not always in the run: its times are others than those of a group that had none.
     pub fn shared_core(&self, group: &GroupBill<'_>) -> bool {
-        let widest = self.record.provenance.noise.anchor_max_width;
-        let of = group.group;
-        of.anchor_width < SHARED_BELOW * widest || of.shared_percent > SHARED_INSTANCES_PERCENT
+        group.group.shared_core(&self.record.provenance.noise)
     }
 
     /// The group that stands for the run: the largest size, else the mix, else the capture with

@@ -29,6 +29,11 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         if !is_time(&figures.sum_ns.instances) {
             return Some(format!("the figures of {label} are no times"));
         }
+        if group.shared_core(&record.provenance.noise) {
+            return Some(format!(
+                "the core was another's, too, when {label} measured it"
+            ));
+        }
         let Some((than, other_record, other_group, other)) = first else {
             first = Some((label, record, group, figures));
             continue;

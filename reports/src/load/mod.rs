@@ -56,10 +56,10 @@ pub struct LoadRecord {
     pub frames: u32,
     /// Fresh instances of every case.
     pub instances: u32,
-    /// Paced trials that were made again, since the core was slower or faster behind them than
-    /// before. Records of before do not say.
+    /// Paced trials, and rounds of the closed loop, that were made again, since the core was slower or
+    /// faster behind them than before. Records of before do not say.
     #[serde(default)]
-    pub paced_again: u32,
+    pub made_again: u32,
     /// Time in which nothing was measured, since another hardware thread had a part of the core, s.
     #[serde(default)]
     pub waited_seconds: f64,

@@ -9,6 +9,9 @@
 //! second stretch begins and how long the chunks are is chosen by generalized cross-validation
 //! (Golub, Heath and Wahba, Technometrics 21, 1979), each choice at the price of a coefficient.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
 use crate::record::Text;
 use crate::stats::least_squares::{Fit, fit};
 
@@ -76,6 +79,28 @@ impl Stretch {
 struct Shape {
     text: Option<Text>,
     stretches: Vec<Stretch>,
+    open: Open,
+}
+
+/// What is told of a last block that is not full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Open {
+    /// Nothing: all texts that were measured end alike.
+    Alike,
+    /// That it is not full.
+    NotFull,
+    /// That, and its octets.
+    Octets,
+}
+
+impl Open {
+    fn columns(self) -> usize {
+        match self {
+            Self::Alike => 0,
+            Self::NotFull => 1,
+            Self::Octets => 2,
+        }
+    }
 }
 
 /// A model: coefficients by name, and what they say of a length.
@@ -83,6 +108,9 @@ struct Shape {
 pub struct Cost {
     shape: Shape,
     fit: Fit,
+    /// Most blocks of a text that was fitted, fewest, and whether one ended on a block, or did not.
+    blocks: RangeInclusive<u32>,
+    ends: BTreeSet<bool>,
     /// Largest error at a size that was fitted, percent.
     pub worst_percent: f64,
 }
@@ -121,7 +149,8 @@ impl Shape {
                 row.resize(row.len() + stretch.columns(), 0.0);
             }
         }
-        row.extend([f64::from(u8::from(octets > 0)), f64::from(octets)]);
+        let open = [f64::from(u8::from(octets > 0)), f64::from(octets)];
+        row.extend(&open[..self.open.columns()]);
         row
     }
 
@@ -136,6 +165,9 @@ impl Shape {
 
     /// Figures that were chosen by how well they fit.
     fn found(&self) -> usize {
+        if self.text.is_none() {
+            return 0;
+        }
         let chunks = self.stretches.iter().filter(|stretch| stretch.chunk > 1);
         self.stretches.len() - 1 + chunks.count()
     }
@@ -147,7 +179,10 @@ impl Shape {
             .iter()
             .map(|point| 1.0 / point.tolerance_ns())
             .collect();
-        fit(&rows, &values, &weights, self.found())
+        let fit = fit(&rows, &values, &weights, self.found())?;
+        // Of columns that say the same nothing is told apart: not a shape that these points bear.
+        let columns = fit.coefficients.len();
+        (fit.freedom + columns + self.found() == points.len()).then_some(fit)
     }
 }
 
@@ -164,6 +199,7 @@ fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
         return vec![Shape {
             text,
             stretches: line(LINE),
+            open: Open::Alike,
         }];
     };
     let blocks: Vec<u32> = points
@@ -193,9 +229,20 @@ fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
             }
         }
     }
-    all.into_iter()
-        .map(|stretches| Shape { text, stretches })
-        .collect()
+    let ends = points.iter().map(|point| of.bytes(point.size) % BLOCK);
+    let ends: BTreeSet<u32> = ends.collect();
+    // As much as the texts' ends bear.
+    let open = match (ends.contains(&0), ends.len()) {
+        (true, 3..) => Open::Octets,
+        (true, 2) => Open::NotFull,
+        _ => Open::Alike,
+    };
+    let shape = |stretches| Shape {
+        text,
+        stretches,
+        open,
+    };
+    all.into_iter().map(shape).collect()
 }
 
 impl Cost {
@@ -212,9 +259,16 @@ impl Cost {
         let worst = errors
             .map(|(left, point)| (left / point.of_ns).abs())
             .fold(0.0, f64::max);
+        let texts = points
+            .iter()
+            .filter_map(|point| Some(text?.bytes(point.size)));
+        let blocks = texts.clone().map(|bytes| bytes / BLOCK);
+        let least = blocks.clone().min().unwrap_or(0);
         Some(Self {
             shape,
             fit,
+            blocks: least..=blocks.max().unwrap_or(u32::MAX),
+            ends: texts.map(|bytes| bytes % BLOCK == 0).collect(),
             worst_percent: 100.0 * worst,
         })
     }
@@ -224,14 +278,30 @@ impl Cost {
         self.fit.at(&self.shape.row(size))
     }
 
-    /// The mean over packets of these sizes and counts, and half of its interval, ns. The model is
-    /// linear in its columns, so their mean is enough.
-    pub fn mean_ns<'a>(&self, sizes: impl Iterator<Item = (&'a u32, &'a u64)>) -> (f64, f64) {
+    /// Whether a text like that of such a packet was fitted: about as long, and ending on a block, or
+    /// not.
+    fn covers(&self, size: u32) -> bool {
+        self.shape.text.is_none_or(|text| {
+            let bytes = text.bytes(size);
+            let about = self.blocks.start().saturating_sub(1)..=self.blocks.end().saturating_add(1);
+            about.contains(&(bytes / BLOCK)) && self.ends.contains(&(bytes % BLOCK == 0))
+        })
+    }
+
+    /// The mean over packets of these sizes and counts, ns, and half of its interval, which is none
+    /// where some were not like any that was fitted. The model is linear in its columns, so their mean
+    /// is enough.
+    pub fn mean_ns<'a>(
+        &self,
+        sizes: impl Iterator<Item = (&'a u32, &'a u64)>,
+    ) -> (f64, Option<f64>) {
+        let mut covered = true;
         let mut row: Vec<f64> = vec![0.0; self.fit.coefficients.len()];
         let mut packets = 0.0;
         for (size, count) in sizes {
             let count = *count as f64;
             packets += count;
+            covered &= self.covers(*size);
             for (sum, column) in row.iter_mut().zip(self.shape.row(*size)) {
                 *sum += count * column;
             }
@@ -239,7 +309,7 @@ impl Cost {
         for sum in &mut row {
             *sum /= f64::max(packets, 1.0);
         }
-        (self.fit.at(&row), self.fit.half_at(&row))
+        (self.fit.at(&row), covered.then(|| self.fit.half_at(&row)))
     }
 
     /// The coefficients by stretch.
@@ -260,11 +330,12 @@ impl Cost {
         self.shape.stretches.iter().map(of).collect()
     }
 
-    /// What a last block that is not full costs more, and an octet in it; none without a cipher.
-    pub fn open(&self) -> Option<[Coefficient; 2]> {
-        let columns = self.fit.coefficients.len();
-        let of_text = self.shape.text.is_some();
-        of_text.then(|| [2, 1].map(|from_end| self.coefficient(columns - from_end)))
+    /// What a last block that is not full costs more, and an octet in it: as much as the texts that
+    /// were fitted tell.
+    pub fn open(&self) -> [Option<Coefficient>; 2] {
+        let open = self.shape.open;
+        let first = self.fit.coefficients.len() - open.columns();
+        [0, 1].map(|at| (at < open.columns()).then(|| self.coefficient(first + at)))
     }
 
     fn coefficient(&self, column: usize) -> Coefficient {

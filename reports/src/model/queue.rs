@@ -127,6 +127,8 @@ pub struct Seen {
     pub queue: Histogram<u64>,
     /// Packets that found the ring full.
     pub dropped: u64,
+    /// Packets that were carried and do not count in any figure but the loss.
+    pub settled: u64,
     /// Sum of the waits from coming to the begin of the burst, ns.
     pub wait_sum_ns: f64,
     /// Time from 0 to the end of the last packet, but for that in which what comes does not count,
@@ -172,6 +174,7 @@ impl Seen {
             latency_sum_ns: 0.0,
             queue: new(1 << 24),
             dropped: 0,
+            settled: 0,
             wait_sum_ns: 0.0,
             elapsed_ns: 0.0,
         }
@@ -193,6 +196,7 @@ impl Seen {
         let _ = self.queue.add(&other.queue);
         self.latency_sum_ns += other.latency_sum_ns;
         self.dropped += other.dropped;
+        self.settled += other.settled;
         self.wait_sum_ns += other.wait_sum_ns;
         self.elapsed_ns += other.elapsed_ns;
     }
@@ -218,7 +222,8 @@ impl Seen {
 
     /// Part of the packets that were dropped.
     pub fn loss(&self) -> f64 {
-        self.dropped as f64 / (self.dropped + self.packets()).max(1) as f64
+        let all = self.dropped + self.settled + self.packets();
+        self.dropped as f64 / all.max(1) as f64
     }
 }
 
@@ -367,7 +372,11 @@ impl<'s> Queue<'s> {
             Some(stalls) => stalls.end(begin_ns, takes_ns),
             None => begin_ns + takes_ns,
         };
-        for waiting in self.waiting.drain(..count).filter(|waiting| waiting.counts) {
+        for waiting in self.waiting.drain(..count) {
+            if !waiting.counts {
+                self.seen.settled += 1;
+                continue;
+            }
             let at_ns = waiting.at_ns;
             self.seen.packet(end_ns - at_ns, begin_ns - at_ns);
         }
@@ -464,6 +473,7 @@ mod tests {
         assert_eq!(latencies(&seen), [(150, 1), (190, 1)]);
         assert!((seen.wait_sum_ns - 140.0).abs() < 1e-9);
         assert!((seen.elapsed_ns - (600.0 - 110.0 - 50.0)).abs() < 1e-9);
+        assert_eq!((seen.packets(), seen.settled), (2, 3));
         // Nothing that counts came behind.
         let mut queue = Queue::new(EVERY, &service, None, 1);
         queue.offer(0.0);

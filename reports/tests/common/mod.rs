@@ -423,6 +423,7 @@ fn made() -> Record {
             .to_vec(),
         groups,
         waterfalls: Vec::new(),
+        model_sizes: Vec::new(),
     }
 }
 

@@ -539,12 +539,12 @@ pub fn remarks(record: &LoadRecord) -> Vec<String> {
     let aside = aside.filter(|_| record.provenance.seconds > 0.0);
     let aside = aside.map(|often| often / record.provenance.seconds);
     said.extend(spoilt(&record.provenance, Measuring::OneThread(aside)));
-    if record.paced_again > 0 || record.waited_seconds >= WAITED_SECONDS {
+    if record.made_again > 0 || record.waited_seconds >= WAITED_SECONDS {
         said.push(format!(
-            "The core was waited for {} s in which another hardware thread had a part of it, and {} paced trials that it \
-             was slower or faster behind than before were made again: what is shown is of the rest.",
+            "The core was waited for {} s in which another hardware thread had a part of it, and {} paced trials and \
+             rounds of the closed loop that it was slower or faster behind than before were made again, up to twice each.",
             three(record.waited_seconds),
-            count(record.paced_again.into())
+            count(record.made_again.into())
         ));
     }
     if record.state != "complete" {
