@@ -69,10 +69,15 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
     } else {
         format!(" {left} more are in the tables.")
     };
+    let scale = if chart::on_one_scale(&panels) {
+        ""
+    } else {
+        " Each panel has its own scale."
+    };
     let title = format!("The bill by {by}");
     let caption = format!(
         "{}, ns a packet, {}, one core; the first library listed of each cipher. \
-         Heights are means; what can't be told from nothing is marked in the tables.{more}",
+         Heights are means; what can't be told from nothing is marked in the tables.{scale}{more}",
         shown.timed().sentence,
         bill::temperature(temperature)
     );

@@ -47,15 +47,28 @@ impl Bar {
     }
 }
 
-/// Upright bars by packet size, one panel a cipher, on one scale.
+/// Largest bar of a panel over that of another, above which one scale would hide the bars of the
+/// other.
+const ONE_SCALE_MAX: f64 = 8.0;
+
+/// Whether panels are drawn on one scale: not where the bars of one would be none in another's.
+pub fn on_one_scale(panels: &[Panel]) -> bool {
+    let tops = || panels.iter().filter_map(largest);
+    let least = tops().fold(f64::INFINITY, f64::min);
+    tops().fold(0.0, f64::max) <= ONE_SCALE_MAX * least
+}
+
+/// Upright bars by packet size, one panel a cipher.
 pub fn sizes(format: Format, panels: &[Panel], label: &str) -> Result<String, DrawError> {
-    let top = panels.iter().filter_map(largest).fold(0.0, f64::max) * 1.12;
-    if top.is_nan() || top <= 0.0 || !top.is_finite() {
+    let most = panels.iter().filter_map(largest).fold(0.0, f64::max);
+    if most.is_nan() || most <= 0.0 || !most.is_finite() {
         return Err("nothing to draw".into());
     }
+    let one_scale = on_one_scale(panels);
     let height = if format == Format::Wide { 400 } else { 310 };
     drawing(format, (height, 0), panels, label, |area, _, panel| {
-        upright(area, panel, top)
+        let own = largest(panel).filter(|ns| *ns > 0.0 && !one_scale);
+        upright(area, panel, own.unwrap_or(most) * 1.12)
     })
 }
 
@@ -68,7 +81,9 @@ fn upright(area: &Area<'_>, panel: &Panel, top: f64) -> Result<(), DrawError> {
     let below = Type::new(size - 1.0, &QUIET, HPos::Center, VPos::Top);
     let above = Type::new(size - 1.0, &INK, HPos::Center, VPos::Bottom);
     let axis = Type::new(size - 1.0, &QUIET, HPos::Right, VPos::Center);
-    write(area, &panel.title, (6, 4), &Type::title())?;
+    let (width, _) = area.dim_in_pixel();
+    let title = fitted(&panel.title, f64::from(width.saturating_sub(12)), size);
+    write(area, &title, (6, 4), &Type::title())?;
     let bars = panel.bars.len().max(1) as f64;
     let mut chart = ChartBuilder::on(area)
         .margin_top(46)
@@ -90,7 +105,6 @@ fn upright(area: &Area<'_>, panel: &Panel, top: f64) -> Result<(), DrawError> {
         .draw()
         .map_err(error)?;
     write(area, "ns", (42, 34), &axis)?;
-    let (width, _) = area.dim_in_pixel();
     let room = f64::from(width.saturating_sub(56)) / bars;
     for (i, bar) in panel.bars.iter().enumerate() {
         let (left, right) = (i as f64 + 0.16, i as f64 + 0.84);

@@ -7,7 +7,7 @@ mod loads;
 mod percentiles;
 mod waterfall;
 
-pub use bars::{Bar, Panel, libraries, sizes};
+pub use bars::{Bar, Panel, libraries, on_one_scale, sizes};
 pub use counts::counts;
 pub use loads::{LoadCurve, LoadPanel, loads};
 pub use percentiles::{Curve, CurvePanel, percentiles};
