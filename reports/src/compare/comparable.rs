@@ -17,6 +17,7 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         (false, true) => return Some(only("B", "A", a, key, case)),
         _ => {}
     }
+    let is_one_each = a.len() == 1 && b.len() == 1;
     let mut first: Option<(&str, &Record, &Group, &Figures)> = None;
     for (label, record) in &runs {
         let (Some(group), Some(row)) = (key.group(record), key.row(record, case)) else {
@@ -29,7 +30,8 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         if !is_time(&figures.sum_ns.instances) {
             return Some(format!("the figures of {label} are no times"));
         }
-        if group.shared_core(&record.provenance.noise) {
+        // Of several runs a side the spread says what a neighbour does.
+        if is_one_each && group.shared_core(&record.provenance.noise) {
             return Some(format!(
                 "the core was another's, too, when {label} measured it"
             ));
