@@ -82,7 +82,12 @@ fn upright(area: &Area<'_>, panel: &Panel, top: f64) -> Result<(), DrawError> {
     let above = Type::new(size - 1.0, &INK, HPos::Center, VPos::Bottom);
     let axis = Type::new(size - 1.0, &QUIET, HPos::Right, VPos::Center);
     let (width, _) = area.dim_in_pixel();
-    let title = fitted(&panel.title, f64::from(width.saturating_sub(12)), size);
+    // In capitals, which are wider than a label's letters.
+    let title = fitted(
+        &panel.title,
+        f64::from(width.saturating_sub(12)),
+        1.25 * size,
+    );
     write(area, &title, (6, 4), &Type::title())?;
     let bars = panel.bars.len().max(1) as f64;
     let mut chart = ChartBuilder::on(area)
