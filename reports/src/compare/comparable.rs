@@ -8,6 +8,9 @@ use crate::record::{Figures, Group, Record};
 /// Largest difference of two means of packet lengths that are the same, bytes: of rounding.
 const BYTES_DIFFERENCE_MAX: f64 = 1e-6;
 
+/// How the reason begins of a group that had to share its core: of the host, not of the records.
+pub(super) const SHARED_CORE: &str = "the core was another's, too";
+
 /// Why a case of a group cannot be compared; none where it can.
 pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) -> Option<String> {
     let runs = labelled(a, b);
@@ -32,9 +35,7 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         }
         // Of several runs a side the spread says what a neighbour does.
         if is_one_each && group.shared_core(&record.provenance.noise) {
-            return Some(format!(
-                "the core was another's, too, when {label} measured it"
-            ));
+            return Some(format!("{SHARED_CORE}, when {label} measured it"));
         }
         let Some((than, other_record, other_group, other)) = first else {
             first = Some((label, record, group, figures));

@@ -271,7 +271,10 @@ fn is_same_run(one: &Run<'_>, other: &Run<'_>) -> bool {
 }
 
 fn something_in_common(rows: &[judge::Draft], rule: &Rule) -> Result<(), CompareError> {
-    if rows.iter().any(|row| row.measured.is_some()) {
+    let is_of_host = |why: &String| why.starts_with(comparable::SHARED_CORE);
+    let in_common =
+        |row: &judge::Draft| row.measured.is_some() || row.why.as_ref().is_some_and(is_of_host);
+    if rows.iter().any(in_common) {
         return Ok(());
     }
     let mut whys = rows.iter().filter_map(|row| Some((row, row.why.as_ref()?)));
