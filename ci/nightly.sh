@@ -12,24 +12,31 @@
 # shellcheck source=ci/common.sh
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-case ${1:-} in
-'' | self-test) ;;
-*)
-    sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
-    exit 2
-    ;;
-esac
-if [ -n "${TUNNELTAX:-}" ]; then
+# The binary of the night.
+binary() {
+    if [ -z "${TUNNELTAX:-}" ]; then
+        release
+        return
+    fi
     tunneltax=$(realpath --canonicalize-missing "$TUNNELTAX")
     # What a name that is no binary of ours would otherwise do is end the night in its middle.
     if ! "$tunneltax" --version 2>/dev/null | grep --quiet '^tunneltax '; then
         echo "nightly: TUNNELTAX is $TUNNELTAX, which is no tunneltax that runs here; name a release binary" >&2
         exit 2
     fi
-else
-    release
-fi
+}
+
 case ${1:-} in
-'') python3 ci/nightly measure "$tunneltax" "${NIGHTS:-$work/nights}" ;;
-self-test) python3 ci/nightly self-test "$tunneltax" ;;
+'')
+    binary
+    python3 ci/nightly measure "$tunneltax" "${NIGHTS:-$work/nights}"
+    ;;
+self-test)
+    binary
+    python3 ci/nightly self-test "$tunneltax"
+    ;;
+*)
+    sed -n '2,/^# shellcheck/{/^# shellcheck/d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
 esac

@@ -59,19 +59,22 @@ impl Choice {
         let options = arguments.options.clone();
         let waterfalls = chains(&options)?;
         match split(&arguments.files)? {
-            (None, files) => Ok(Self {
-                cases: over_underlay(
-                    plain_cases(&options, &waterfalls)?,
-                    options.selection.underlay,
-                )?,
-                waterfalls,
-                model_sizes: model_sizes(&sizes(&options, &DEFAULT_SIZES)?, &options),
-                mixes: with_model_sizes(sizes(&options, &DEFAULT_SIZES)?, &options),
-                sources: captures::sources(&files)?,
-                options,
-                scenario: None,
-                overridden_by: Vec::new(),
-            }),
+            (None, files) => {
+                let cases = plain_cases(&options, &waterfalls)?;
+                let cases = over_underlay(cases, options.selection.underlay)?;
+                let mixes = sizes(&options, &DEFAULT_SIZES)?;
+                let more = for_model(&mixes, &options);
+                Ok(Self {
+                    cases,
+                    waterfalls,
+                    model_sizes: sizes_of(&more),
+                    mixes: [mixes, more].concat(),
+                    sources: captures::sources(&files)?,
+                    options,
+                    scenario: None,
+                    overridden_by: Vec::new(),
+                })
+            }
             (Some(scenario), files) => Self::of_scenario(scenario, &files, options, waterfalls),
         }
     }
@@ -115,10 +118,11 @@ impl Choice {
             sources = captures::sources(files)?;
             overridden_by.push("a capture");
         }
+        let more = for_model(&mixes, &options);
         Ok(Self {
             cases,
-            model_sizes: model_sizes(&mixes, &options),
-            mixes: with_model_sizes(mixes, &options),
+            model_sizes: sizes_of(&more),
+            mixes: [mixes, more].concat(),
             sources,
             options,
             scenario: Some(scenario),
@@ -256,31 +260,26 @@ fn sizes(options: &RunOptions, default: &[&str]) -> Result<Vec<Mix>, Failure> {
     Ok(mixes)
 }
 
-/// Sizes that a cost model needs beside these, where one is asked for.
-fn model_sizes(mixes: &[Mix], options: &RunOptions) -> Vec<u32> {
-    let with = with_model_sizes(mixes.to_vec(), options);
-    let added = with.iter().filter(|mix| !mixes.contains(mix));
-    let sizes = added.filter_map(|mix| match mix {
-        Mix::Size(size) => Some(u32::from(*size)),
-        _ => None,
-    });
-    sizes.collect()
+/// What a cost model needs beside these, where one is asked for; longer packets than enter the
+/// gateway are left out.
+fn for_model(mixes: &[Mix], options: &RunOptions) -> Vec<Mix> {
+    let enters = |mix: &Mix| mix.parts().all(|(size, _)| size <= options.selection.mtu);
+    let named = MODEL_SIZES.iter().chain(&MODEL_OPEN_SIZES);
+    let named = named.chain(&MODEL_MIXES).filter(|_| options.cost_model);
+    let needed = named.filter_map(|size| size.parse::<Mix>().ok());
+    needed
+        .filter(enters)
+        .filter(|mix| !mixes.contains(mix))
+        .collect()
 }
 
-/// These, and those that a cost model needs, where one is asked for; longer packets than enter the
-/// gateway are left out.
-fn with_model_sizes(mut mixes: Vec<Mix>, options: &RunOptions) -> Vec<Mix> {
-    let enters = |mix: &Mix| mix.parts().all(|(size, _)| size <= options.selection.mtu);
-    let more = MODEL_SIZES.iter().chain(&MODEL_OPEN_SIZES);
-    let more = more
-        .chain(&MODEL_MIXES)
-        .filter_map(|size| size.parse::<Mix>().ok());
-    for mix in more.filter(enters).filter(|_| options.cost_model) {
-        if !mixes.contains(&mix) {
-            mixes.push(mix);
-        }
-    }
-    mixes
+/// The sizes among some mixes.
+fn sizes_of(mixes: &[Mix]) -> Vec<u32> {
+    let size = |mix: &Mix| match mix {
+        Mix::Size(size) => Some(u32::from(*size)),
+        _ => None,
+    };
+    mixes.iter().filter_map(size).collect()
 }
 
 /// Refuses packets that the near gateway's network could not have sent.

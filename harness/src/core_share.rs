@@ -22,8 +22,8 @@ pub struct CoreShare {
     looks: RefCell<Looks>,
     /// Additions a cycle when it is alone; 0 on an architecture without looks.
     widest: Cell<f64>,
-    /// Looks that were seen, and how many there must be before they are sorted again.
-    seen: Cell<[usize; 2]>,
+    /// How many looks there must be before they are sorted again.
+    sort_at: Cell<u64>,
 }
 
 impl CoreShare {
@@ -36,7 +36,7 @@ impl CoreShare {
         let core = Self {
             looks: RefCell::default(),
             widest: Cell::new(0.0),
-            seen: Cell::new([0, 0]),
+            sort_at: Cell::new(0),
         };
         core.learn(looks);
         core
@@ -46,14 +46,11 @@ impl CoreShare {
     /// would make every core seem shared: so all of them together say what the core can take.
     pub fn learn(&self, looks: impl IntoIterator<Item = Anchor>) {
         let mut all = self.looks.borrow_mut();
-        let [mut seen, sorted_at] = self.seen.get();
-        all.extend(looks.into_iter().inspect(|_| seen += 1));
-        if seen >= sorted_at {
+        all.extend(looks);
+        if all.seen() >= self.sort_at.get() {
             self.widest.set(anchor::widest(all.kept()).unwrap_or(0.0));
             // A twentieth more says little else, and sorting takes its time.
-            self.seen.set([seen, seen + seen / 20]);
-        } else {
-            self.seen.set([seen, sorted_at]);
+            self.sort_at.set(all.seen() + all.seen() / 20);
         }
     }
 

@@ -15,6 +15,11 @@ pub struct Looks {
 }
 
 impl Looks {
+    /// How many there were.
+    pub fn seen(&self) -> u64 {
+        self.seen
+    }
+
     /// Those that are kept, in their order.
     pub fn kept(&self) -> &[Anchor] {
         &self.kept

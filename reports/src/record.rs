@@ -389,20 +389,6 @@ pub struct Group {
     pub payers: Vec<Payers>,
 }
 
-/// Additions a cycle, as a part of the most that the core took in a run, below which it was shared.
-const SHARED_BELOW: f64 = 0.9;
-/// Instances of a group that shared their core, percent, above which the group did.
-const SHARED_INSTANCES_PERCENT: f64 = 20.0;
-
-impl Group {
-    /// Whether another hardware thread had a part of the core for much of what counts, though not
-    /// always in the run whose noise this is.
-    pub fn shared_core(&self, noise: &Noise) -> bool {
-        self.anchor_width < SHARED_BELOW * noise.anchor_max_width
-            || self.shared_percent > SHARED_INSTANCES_PERCENT
-    }
-}
-
 /// One case in one group.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {

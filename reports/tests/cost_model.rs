@@ -166,9 +166,9 @@ fn what_was_planted_is_found_and_predicts_what_was_not_seen() {
     let worst = [sealed, plain].map(|case| case.cost.worst_percent);
     assert!(worst.iter().all(|percent| *percent < 1e-6), "{worst:?}");
     for size in [40, 52, 576, 1440, 1500] {
-        let off = sealed.cost.ns(size) - sealed_ns(size);
+        let off = sealed.step_ns(size) - sealed_ns(size);
         assert!(off.abs() < 1e-6, "{size}: {off}");
-        let off = plain.cost.ns(size) - plain_ns(size);
+        let off = plain.step_ns(size) - plain_ns(size);
         assert!(off.abs() < 1e-6, "{size}: {off}");
     }
     let [bulk] = &sealed.predictions[..] else {
@@ -211,8 +211,10 @@ fn a_packet_like_none_that_was_fitted_is_predicted_without_an_interval() {
         (sealed.id.as_str(), sealed.cost.open()),
         (SEALED, [None, None])
     );
-    let counts = |sizes: &[u32]| -> BTreeMap<u32, u64> { sizes.iter().map(|s| (*s, 1)).collect() };
-    let told = |sizes: &[u32]| sealed.cost.mean_ns(counts(sizes).iter()).1.is_some();
+    let told = |sizes: &[u32]| {
+        let lengths = sizes.iter().map(|size| (TEXT.bytes(*size), 1));
+        sealed.cost.mean_ns(lengths).1.is_some()
+    };
     assert!(told(&[64, 320, 1440]) && !told(&[64, 62]) && !told(&[40]) && !told(&[1500]));
 }
 

@@ -9,7 +9,7 @@ use tunneltax_reports::load::{
     Stalls, Throughput, Twin, compare, trial,
 };
 use tunneltax_reports::model::arrivals::Kind;
-use tunneltax_reports::model::queue::Seen;
+use tunneltax_reports::model::seen::Seen;
 use tunneltax_reports::render::{self, TerminalStyle};
 use tunneltax_reports::stats::Estimate;
 

@@ -141,7 +141,7 @@ impl Closed {
 
     /// What the turns so far say, with bursts of at most so many; `None` without any.
     pub fn found(&self, burst: usize) -> Option<Found> {
-        let repetitions: Vec<&Vec<f32>> = self.single.iter().collect();
+        let repetitions: Vec<&[f32]> = self.single.iter().map(Vec::as_slice).collect();
         let typical = typical(self.positions, &repetitions)?;
         let at = |place: usize| f64::from(typical[place % typical.len()]);
         let sorted: Vec<f64> = self
@@ -189,7 +189,9 @@ impl Closed {
             .flatten()
             .map(|ns| (ns * scale) as f32)
             .collect();
-        let by_packet_ns = by_packet(self.positions, series.iter().map(Vec::as_slice), scale);
+        let clean: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
+        let by_packet = by_packet(self.positions, &clean);
+        let by_packet_ns = by_packet.iter().map(|ns| scale * mean(ns)).collect();
         let idle = self.idle_classes(&mut out);
         let idle_extra_ns = IDLE_NS.map(|gap_ns| {
             let of = idle.iter().find(|of| (of.gap_ns - gap_ns).abs() < 0.5)?;
@@ -259,36 +261,29 @@ impl Closed {
     }
 }
 
-/// By packet of the workload: the mean of its turns, times a factor. Every repetition begins with the
-/// first.
-fn by_packet<'s>(
-    positions: usize,
-    repetitions: impl Iterator<Item = &'s [f64]>,
-    factor: f64,
-) -> Vec<f64> {
-    let mut sums = vec![(0.0, 0.0); positions];
-    for (place, ns) in repetitions.flat_map(|of| of.iter().enumerate()) {
-        let (sum, count) = &mut sums[place % positions];
-        *sum += factor * ns;
-        *count += 1.0;
-    }
-    sums.into_iter()
-        .map(|(sum, count): (f64, f64)| sum / f64::max(count, 1.0))
-        .collect()
-}
-
-/// By packet of the workload: the median of its turns of one.
-fn typical(positions: usize, repetitions: &[&Vec<f32>]) -> Option<Vec<f32>> {
+/// By packet of the workload: its turns of one, ns. Every repetition begins with the first packet.
+fn by_packet<T: Copy + Into<f64>>(positions: usize, repetitions: &[&[T]]) -> Vec<Vec<f64>> {
     let mut by_packet: Vec<Vec<f64>> = vec![Vec::new(); positions];
     for repetition in repetitions {
         for (place, ns) in repetition.iter().enumerate() {
-            by_packet[place % positions].push(f64::from(*ns));
+            by_packet[place % positions].push((*ns).into());
         }
     }
+    by_packet
+}
+
+/// By packet of the workload: the median of its turns of one.
+fn typical(positions: usize, repetitions: &[&[f32]]) -> Option<Vec<f32>> {
+    let by_packet = by_packet(positions, repetitions);
     let medians = by_packet
         .iter()
         .map(|spans| median(spans).map(|ns| ns as f32));
     medians.collect()
+}
+
+/// The mean of some times, ns; 0 of none.
+fn mean(ns: &[f64]) -> f64 {
+    ns.iter().sum::<f64>() / ns.len().max(1) as f64
 }
 
 /// What is taken out, ns.

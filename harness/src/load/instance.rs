@@ -7,7 +7,8 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{Gaps, Kind, Schedule};
-use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Seen, Service, Settling};
+use tunneltax_reports::model::queue::{self, AfterIdle, Queue, Service};
+use tunneltax_reports::model::seen::{Seen, Settling};
 
 use super::closed::{Closed, Found, IDLE_NS, SETTLE};
 use super::{COMMON, LOADS_PERCENT, OWN, Plan};
@@ -113,22 +114,18 @@ pub struct Trial {
     pub seed: u64,
     /// Packets that came.
     pub packets: usize,
-    /// Those that did not count, since they settled: when the first and the last of each stretch was
-    /// due, ticks.
-    settling: Vec<RangeInclusive<u64>>,
-    /// What the others saw.
-    pub seen: Seen,
-    /// Stalls in it.
-    pub stalls: u64,
+    /// What came of it.
+    pub ran: Ran,
 }
 
-/// A trial that was run.
+/// What came of a trial.
 pub struct Ran {
     /// What packets saw.
     pub seen: Seen,
     /// Stalls in it.
     pub stalls: u64,
-    /// Packets that settled and did not count: as in [`Trial`].
+    /// Packets that did not count, since they settled: when the first and the last of each stretch was
+    /// due, ticks.
     settling: Vec<RangeInclusive<u64>>,
 }
 
@@ -299,7 +296,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
         let before = self.slowness()?;
         let pps = self.bench.pps(load, self.first.burst_ns * before);
         let packets = self.bench.plan.trial_packets(pps);
-        let run = self.run(self.bench.kind, pps, seed, packets)?;
+        let ran = self.run(self.bench.kind, pps, seed, packets)?;
         let after = self.slowness()?;
         Ok(Trial {
             load,
@@ -308,9 +305,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
             steady: is_steady(before, after),
             seed,
             packets,
-            settling: run.settling,
-            seen: run.seen,
-            stalls: run.stalls,
+            ran,
         })
     }
 
@@ -449,7 +444,7 @@ pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -
     for _ in 0..trial.packets {
         let at_ns = schedule.next_ns();
         let due = bench.ticks(LEAD_NS + at_ns);
-        if trial.settling.iter().any(|of| of.contains(&due)) {
+        if trial.ran.settling.iter().any(|of| of.contains(&due)) {
             queue.offer_settling(at_ns);
         } else {
             queue.offer(at_ns);

@@ -7,7 +7,8 @@ use std::sync::atomic::AtomicBool;
 use tunneltax_core::capture::Limits;
 use tunneltax_core::workload::Workload;
 use tunneltax_reports::model::arrivals::{GapRule, GapSum};
-use tunneltax_reports::model::queue::{Queue, Seen};
+use tunneltax_reports::model::queue::Queue;
+use tunneltax_reports::model::seen::Seen;
 
 use super::closed::Found;
 use super::instance::Bench;

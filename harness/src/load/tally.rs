@@ -6,7 +6,8 @@ use tunneltax_reports::load::{
     AtLoad, CLAIMED_LOAD_PERCENT, CLOCK_COSTS, Compared, Figures, Idle, LoadCase, Pooled, Service,
     Sight, Stalls, Twin, compare, trial,
 };
-use tunneltax_reports::model::queue::{Queue, Seen};
+use tunneltax_reports::model::queue::Queue;
+use tunneltax_reports::model::seen::Seen;
 use tunneltax_reports::stats::Estimate;
 
 use super::closed::{Found, IDLE_NS};
@@ -86,10 +87,10 @@ impl Tally {
     pub fn add(&mut self, bench: &Bench<'_>, found: Found, trials: &[Trial]) {
         for (at, load) in self.loads.iter_mut().enumerate() {
             let of_load = || trials.iter().filter(|trial| trial.load == at);
-            let both = |trial| (modelled(bench, &found, trial, true), &trial.seen);
+            let both = |trial| (modelled(bench, &found, trial, true), &trial.ran.seen);
             load.all.add(&of_load().map(both).collect::<Vec<_>>());
-            let quiet = of_load().filter(|trial| trial.stalls == 0 && trial.steady);
-            let both = |trial| (modelled(bench, &found, trial, false), &trial.seen);
+            let quiet = of_load().filter(|trial| trial.ran.stalls == 0 && trial.steady);
+            let both = |trial| (modelled(bench, &found, trial, false), &trial.ran.seen);
             load.quiet.add(&quiet.map(both).collect::<Vec<_>>());
             let pps = bench.pps(at, found.burst_ns);
             load.offered_pps.push(pps);

@@ -154,11 +154,10 @@ pub fn spoilt(bill: &Bill<'_>) -> Vec<String> {
 
 /// What became of instances that shared their core; `None` where there were none.
 fn measured_again(bill: &Bill<'_>) -> Option<String> {
-    let again: u32 = bill.groups.iter().map(|of| of.group.measured_again).sum();
-    let shared: Vec<String> = bill
-        .groups
-        .iter()
-        .filter(|of| bill.shared_core(of))
+    let groups = || bill.groups.iter().chain(&bill.fitted);
+    let again: u32 = groups().map(|of| of.group.measured_again).sum();
+    let shared: Vec<String> = groups()
+        .filter(|of| of.shared_core)
         .map(|of| format!("{}, {}", of.title(), of.temperature()))
         .collect();
     if again == 0 && shared.is_empty() {

@@ -6,7 +6,7 @@ use super::{
     temperature, three,
 };
 use super::{Room, words};
-use crate::model::cost::{Coefficient, Cost, OfStretch, Point};
+use crate::model::cost::{Coefficient, Cost, OfStretch, Point, Work};
 use crate::record::{Temperature, Text, WorkloadKind};
 use crate::stats::Estimate;
 
@@ -38,8 +38,9 @@ pub struct CostModel {
 pub struct CaseModel {
     /// Id to show.
     pub id: String,
-    /// What was fitted.
+    /// What was fitted, over octets of the text, or of the packet without one.
     pub cost: Cost,
+    text: Option<Text>,
     /// Workloads that were not fitted.
     pub predictions: Vec<Prediction>,
 }
@@ -63,7 +64,7 @@ pub struct Prediction {
 /// What a prediction turned out to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Says {
-    /// The whole interval is within 5 %.
+    /// The whole interval is within `HOLDS_PERCENT`.
     Holds,
     /// None of it is.
     Off,
@@ -106,7 +107,7 @@ fn cost_model(bill: &Bill<'_>, at: Temperature) -> CostModel {
     let flows = sizes.iter().filter_map(|group| group.group.flows).min();
     sizes.retain(|group| group.group.flows == flows);
     let measured = sizes.len();
-    sizes.retain(|group| !bill.shared_core(group));
+    sizes.retain(|group| !group.shared_core);
     let mut others = bill.of(&[WorkloadKind::Mix, WorkloadKind::Capture], at);
     others.retain(|group| !group.group.sizes.is_empty());
     let cases = bill.record.cases.iter();
@@ -115,35 +116,32 @@ fn cost_model(bill: &Bill<'_>, at: Temperature) -> CostModel {
         sizes: sizes.len(),
         left_out: measured - sizes.len(),
         cases: cases
-            .filter_map(|case| of_case(bill, &case.id, case.text, &sizes, &others))
+            .filter_map(|case| of_case(&case.id, case.text, &sizes, &others))
             .collect(),
     }
 }
 
 fn of_case(
-    bill: &Bill<'_>,
     key: &str,
     text: Option<Text>,
     sizes: &[&GroupBill<'_>],
     others: &[&GroupBill<'_>],
 ) -> Option<CaseModel> {
-    let points: Vec<Point> = sizes.iter().filter_map(|group| point(group, key)).collect();
+    let points: Vec<Point> = sizes
+        .iter()
+        .filter_map(|group| point(group, key, text))
+        .collect();
     if points.len() < SIZES_MIN {
         return None;
     }
-    let cost = Cost::new(text, &points)?;
+    let cost = Cost::new(text.map_or(Work::Carries, |_| Work::Seals), &points)?;
     let id = sizes
         .iter()
         .find_map(|group| Some(group.line(key)?.case.id.clone()))?;
-    let predict = |group: &&GroupBill<'_>| {
-        let prediction = predict(group, key, &cost)?;
-        Some(Prediction {
-            shared_core: bill.shared_core(group),
-            ..prediction
-        })
-    };
+    let predict = |group: &&GroupBill<'_>| predict(group, key, text, &cost);
     Some(CaseModel {
         id,
+        text,
         predictions: others.iter().filter_map(predict).collect(),
         cost,
     })
@@ -158,27 +156,39 @@ fn times<'a>(group: &'a GroupBill<'_>, key: &str) -> Option<(&'a Estimate, &'a E
     Some((&figures.sum_ns, &pair.sum_ns))
 }
 
-fn point(group: &GroupBill<'_>, key: &str) -> Option<Point> {
+/// What a model counts of a packet: the octets of what its cipher seals, or its own.
+fn counted_bytes(text: Option<Text>, size: u32) -> u32 {
+    text.map_or(size, |text| text.bytes(size))
+}
+
+fn point(group: &GroupBill<'_>, key: &str, text: Option<Text>) -> Option<Point> {
     let (sum, step) = times(group, key)?;
     Some(Point {
-        size: group.size()?,
+        bytes: counted_bytes(text, group.size()?),
         ns: mean(step)?,
         half_ns: half(step)?,
         of_ns: mean(sum).filter(|ns| *ns > 0.0)?,
     })
 }
 
-fn predict(group: &GroupBill<'_>, key: &str, cost: &Cost) -> Option<Prediction> {
+fn predict(
+    group: &GroupBill<'_>,
+    key: &str,
+    text: Option<Text>,
+    cost: &Cost,
+) -> Option<Prediction> {
     let (sum, step) = times(group, key)?;
     let (measured_ns, measured_step_ns) = (mean(sum)?, mean(step)?);
-    let (step_ns, half_ns) = cost.mean_ns(group.group.sizes.iter());
+    let sizes = group.group.sizes.iter();
+    let lengths = sizes.map(|(size, count)| (counted_bytes(text, *size), *count));
+    let (step_ns, half_ns) = cost.mean_ns(lengths);
     Some(Prediction {
         workload: group.title(),
         predicted_ns: measured_ns - measured_step_ns + step_ns,
         half_ns,
         measured_ns,
         measured_half_ns: half(step),
-        shared_core: false,
+        shared_core: group.shared_core,
     })
 }
 
@@ -279,6 +289,11 @@ impl CostModel {
 }
 
 impl CaseModel {
+    /// The step above the ground of a packet of so many bytes, ns.
+    pub fn step_ns(&self, inner_bytes: u32) -> f64 {
+        self.cost.ns(counted_bytes(self.text, inner_bytes))
+    }
+
     /// A row a stretch; what a last block costs stands in the first.
     fn rows(&self) -> Vec<TableRow> {
         let open = self.cost.open();

@@ -125,7 +125,7 @@ impl<'r> GroupBill<'r> {
             group,
             name,
             lines,
-            shared_core: group.shared_core(&record.provenance.noise),
+            shared_core: super::shared_core(group, &record.provenance.noise),
         })
     }
 

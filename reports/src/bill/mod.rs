@@ -46,7 +46,7 @@ pub use origin::{provenance, provenance_list};
 pub use payers::{PAYERS, Paying, most_paying, payers};
 pub use remarks::remarks;
 pub use scenario::{Scenario, scenario};
-pub use spoilt::{Measuring, spoilt};
+pub use spoilt::{Measuring, shared_core, spoilt};
 pub use tables::{Cell, Matrix, Row as TableRow, RowKind, TEMPERATURES, Table, matrix};
 pub use tails::{Asked, CAUSES_SAID, TailOf, tail_tables, tails};
 pub use temperatures::temperatures;
@@ -99,12 +99,6 @@ impl<'r> Bill<'r> {
                 kinds.contains(&bill.group.kind) && bill.group.temperature == temperature
             })
             .collect()
-    }
-
-    /// Whether another hardware thread had a part of the core for much of what counts in a group,
-    /// though not always in the run: its times are others than those of a group that had none.
-    pub fn shared_core(&self, group: &GroupBill<'_>) -> bool {
-        group.group.shared_core(&self.record.provenance.noise)
     }
 
     /// The group that stands for the run: the largest size, else the mix, else the capture with

@@ -1,7 +1,7 @@
 //! What spoils a run, whatever was measured in it: each with the next step.
 
 use super::{NAME_CHARS, clean, three};
-use crate::record::{Noise, Provenance};
+use crate::record::{Group, Noise, Provenance};
 
 /// Part of the time stolen above which a run is said to be spoilt, percent.
 const SPOILT_PERCENT: f64 = 1.0;
@@ -9,6 +9,12 @@ const SPOILT_PERCENT: f64 = 1.0;
 const SHARED_PERCENT: f64 = 1.0;
 /// Times a second that the kernel puts the thread aside, above which somebody else wants its CPU.
 const PUT_ASIDE_PER_SECOND: f64 = 10.0;
+
+/// Additions a cycle, as a part of the most that the core took in a run, below which it was shared:
+/// as in `tunneltax_core::anchor`.
+const SHARED_BELOW: f64 = 0.9;
+/// Instances of a group that shared their core, percent, above which the group did.
+const SHARED_INSTANCES_PERCENT: f64 = 20.0;
 
 /// Who measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +64,13 @@ pub fn spoilt(provenance: &Provenance, measuring: Measuring) -> Vec<String> {
     });
     let said = [governor, stolen, unpinned, aside, shared(noise)];
     said.into_iter().flatten().collect()
+}
+
+/// Whether another hardware thread had a part of the core for much of what counts in a group, though
+/// not always in the run whose noise this is: its times are others than those of a group that had none.
+pub fn shared_core(group: &Group, noise: &Noise) -> bool {
+    group.anchor_width < SHARED_BELOW * noise.anchor_max_width
+        || group.shared_percent > SHARED_INSTANCES_PERCENT
 }
 
 /// How much of the core was another's.

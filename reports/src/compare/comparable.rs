@@ -8,9 +8,6 @@ use crate::record::{Figures, Group, Record};
 /// Largest difference of two means of packet lengths that are the same, bytes: of rounding.
 const BYTES_DIFFERENCE_MAX: f64 = 1e-6;
 
-/// How the reason begins of a group that had to share its core: of the host, not of the records.
-pub(super) const SHARED_CORE: &str = "the core was another's, too";
-
 /// Why a case of a group cannot be compared; none where it can.
 pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) -> Option<String> {
     let runs = labelled(a, b);
@@ -20,7 +17,6 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         (false, true) => return Some(only("B", "A", a, key, case)),
         _ => {}
     }
-    let is_one_each = a.len() == 1 && b.len() == 1;
     let mut first: Option<(&str, &Record, &Group, &Figures)> = None;
     for (label, record) in &runs {
         let (Some(group), Some(row)) = (key.group(record), key.row(record, case)) else {
@@ -32,10 +28,6 @@ pub(super) fn why_not(a: &[Run<'_>], b: &[Run<'_>], key: &GroupKey, case: &str) 
         };
         if !is_time(&figures.sum_ns.instances) {
             return Some(format!("the figures of {label} are no times"));
-        }
-        // Of several runs a side the spread says what a neighbour does.
-        if is_one_each && group.shared_core(&record.provenance.noise) {
-            return Some(format!("{SHARED_CORE}, when {label} measured it"));
         }
         let Some((than, other_record, other_group, other)) = first else {
             first = Some((label, record, group, figures));

@@ -139,8 +139,13 @@ impl Measured {
     }
 }
 
-/// Judges all rows of a comparison together.
-pub(super) fn judge(drafts: Vec<Draft>, margin_percent: f64, shared: bool) -> Vec<Row> {
+/// Judges all rows of a comparison together. `shared` says of a group whether it was measured once a
+/// side, and on a core that another thread had a part of.
+pub(super) fn judge(
+    drafts: Vec<Draft>,
+    margin_percent: f64,
+    shared: impl Fn(&GroupKey) -> bool,
+) -> Vec<Row> {
     let p: Vec<f64> = drafts
         .iter()
         .map(|draft| {
@@ -157,7 +162,7 @@ pub(super) fn judge(drafts: Vec<Draft>, margin_percent: f64, shared: bool) -> Ve
             adjusted,
             tests,
             margin_percent,
-            shared,
+            shared: shared(&draft.group),
         };
         row(draft, &tested)
     })

@@ -47,6 +47,7 @@ pub use group::GroupKey;
 pub use judge::{Change, Percent, Verdict};
 pub use tables::{GroupTable, LEGEND, answer, group_tables, sides};
 
+use crate::bill::shared_core;
 use crate::record::Record;
 
 /// The schema of a comparison as JSON.
@@ -203,7 +204,10 @@ pub fn compare(a: &[Run<'_>], b: &[Run<'_>], rule: &Rule) -> Result<Comparison, 
     }
     something_in_common(&drafts, rule)?;
     // One run a side on a core that another thread shared: nothing says what that does to a ratio.
-    let shared = unit == Unit::Instance && [a, b].into_iter().flatten().any(is_shared);
+    let shared = |key: &GroupKey| {
+        let mut runs = [a, b].into_iter().flatten();
+        unit == Unit::Instance && runs.any(|run| is_shared(run) || shares_core(run, key))
+    };
     let rows = judge::judge(drafts, rule.margin_percent, shared);
     let same_run = a.iter().any(|a| b.iter().any(|b| is_same_run(a, b)));
     let differs = differs(&records(a), &records(b));
@@ -271,10 +275,7 @@ fn is_same_run(one: &Run<'_>, other: &Run<'_>) -> bool {
 }
 
 fn something_in_common(rows: &[judge::Draft], rule: &Rule) -> Result<(), CompareError> {
-    let is_of_host = |why: &String| why.starts_with(comparable::SHARED_CORE);
-    let in_common =
-        |row: &judge::Draft| row.measured.is_some() || row.why.as_ref().is_some_and(is_of_host);
-    if rows.iter().any(in_common) {
+    if rows.iter().any(|row| row.measured.is_some()) {
         return Ok(());
     }
     let mut whys = rows.iter().filter_map(|row| Some((row, row.why.as_ref()?)));
@@ -310,6 +311,12 @@ fn names(runs: &[Run<'_>]) -> Vec<RunName> {
 fn is_shared(run: &Run<'_>) -> bool {
     let shared = run.record.provenance.noise.shared_percent;
     shared.is_some_and(|percent| percent > SHARED_PERCENT_MAX)
+}
+
+/// The same in one group.
+fn shares_core(run: &Run<'_>, key: &GroupKey) -> bool {
+    let group = key.group(run.record);
+    group.is_some_and(|group| shared_core(group, &run.record.provenance.noise))
 }
 
 fn notes(

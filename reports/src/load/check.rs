@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Pooled;
-use crate::model::queue::{Seen, percentile};
+use crate::model::seen::{Seen, percentile};
 use crate::record::Quantile;
 
 /// Most that the medians may differ, percent of the paced one.

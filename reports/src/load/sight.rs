@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bill::{PERCENTILES, Percentile, half};
 use crate::histogram;
-use crate::model::queue::{Seen, percentile};
+use crate::model::seen::{Seen, percentile};
 use crate::record::Quantile;
 use crate::stats::Estimate;
 

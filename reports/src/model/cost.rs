@@ -12,7 +12,6 @@
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
-use crate::record::Text;
 use crate::stats::least_squares::{Fit, fit};
 
 /// Octets of a block.
@@ -28,11 +27,20 @@ const SHAPE_PART: f64 = 0.01;
 /// Fewest sizes of a stretch: one more than its coefficients.
 const STRETCH_MIN: usize = 5;
 
+/// What a case does with the octets that are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Seals them, as the text of a cipher.
+    Seals,
+    /// Carries them, without a cipher: it pays by 64 octets.
+    Carries,
+}
+
 /// A length that was measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Point {
-    /// Bytes of the inner packet.
-    pub size: u32,
+    /// Octets of the text, or of the packet without a cipher.
+    pub bytes: u32,
     /// What is fitted, ns.
     pub ns: f64,
     /// Half of its interval, ns.
@@ -77,7 +85,7 @@ impl Stretch {
 /// Which columns there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Shape {
-    text: Option<Text>,
+    work: Work,
     stretches: Vec<Stretch>,
     open: Open,
 }
@@ -134,11 +142,10 @@ pub struct OfStretch {
 }
 
 impl Shape {
-    fn row(&self, size: u32) -> Vec<f64> {
-        let Some(text) = self.text else {
-            return vec![1.0, f64::from(size.div_ceil(LINE * BLOCK))];
-        };
-        let bytes = text.bytes(size);
+    fn row(&self, bytes: u32) -> Vec<f64> {
+        if self.work == Work::Carries {
+            return vec![1.0, f64::from(bytes.div_ceil(LINE * BLOCK))];
+        }
         let (blocks, octets) = (bytes / BLOCK, bytes % BLOCK);
         let of = self.of(blocks);
         let mut row = Vec::new();
@@ -165,7 +172,7 @@ impl Shape {
 
     /// Figures that were chosen by how well they fit.
     fn found(&self) -> usize {
-        if self.text.is_none() {
+        if self.work == Work::Carries {
             return 0;
         }
         let chunks = self.stretches.iter().filter(|stretch| stretch.chunk > 1);
@@ -173,7 +180,7 @@ impl Shape {
     }
 
     fn fit(&self, points: &[Point]) -> Option<Fit> {
-        let rows: Vec<Vec<f64>> = points.iter().map(|point| self.row(point.size)).collect();
+        let rows: Vec<Vec<f64>> = points.iter().map(|point| self.row(point.bytes)).collect();
         let values: Vec<f64> = points.iter().map(|point| point.ns).collect();
         let weights: Vec<f64> = points
             .iter()
@@ -181,8 +188,7 @@ impl Shape {
             .collect();
         let fit = fit(&rows, &values, &weights, self.found())?;
         // Of columns that say the same nothing is told apart: not a shape that these points bear.
-        let columns = fit.coefficients.len();
-        (fit.freedom + columns + self.found() == points.len()).then_some(fit)
+        (fit.rank == fit.coefficients.len()).then_some(fit)
     }
 }
 
@@ -193,19 +199,16 @@ fn cross_validation(fit: &Fit) -> f64 {
 }
 
 /// The shapes that points of these block counts can tell apart.
-fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
+fn shapes(work: Work, points: &[Point]) -> Vec<Shape> {
     let line = |chunk| vec![Stretch { from: 0, chunk }];
-    let Some(of) = text else {
+    if work == Work::Carries {
         return vec![Shape {
-            text,
+            work,
             stretches: line(LINE),
             open: Open::Alike,
         }];
-    };
-    let blocks: Vec<u32> = points
-        .iter()
-        .map(|point| of.bytes(point.size) / BLOCK)
-        .collect();
+    }
+    let blocks: Vec<u32> = points.iter().map(|point| point.bytes / BLOCK).collect();
     let most = blocks.iter().copied().max().unwrap_or(0);
     let chunks = |below: u32| {
         let whole = CHUNKS.into_iter().filter(move |chunk| *chunk < below);
@@ -229,8 +232,7 @@ fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
             }
         }
     }
-    let ends = points.iter().map(|point| of.bytes(point.size) % BLOCK);
-    let ends: BTreeSet<u32> = ends.collect();
+    let ends: BTreeSet<u32> = points.iter().map(|point| point.bytes % BLOCK).collect();
     // As much as the texts' ends bear.
     let open = match (ends.contains(&0), ends.len()) {
         (true, 3..) => Open::Octets,
@@ -238,7 +240,7 @@ fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
         _ => Open::Alike,
     };
     let shape = |stretches| Shape {
-        text,
+        work,
         stretches,
         open,
     };
@@ -246,10 +248,9 @@ fn shapes(text: Option<Text>, points: &[Point]) -> Vec<Shape> {
 }
 
 impl Cost {
-    /// The model of a case that seals such a text (none: it has no cipher, and pays by 64 octets).
-    /// `None` where there are too few points for any shape.
-    pub fn new(text: Option<Text>, points: &[Point]) -> Option<Self> {
-        let fitted = shapes(text, points).into_iter().filter_map(|shape| {
+    /// The model of a case that does such work. `None` where there are too few points for any shape.
+    pub fn new(work: Work, points: &[Point]) -> Option<Self> {
+        let fitted = shapes(work, points).into_iter().filter_map(|shape| {
             let fit = shape.fit(points)?;
             Some((shape, fit))
         });
@@ -259,55 +260,50 @@ impl Cost {
         let worst = errors
             .map(|(left, point)| (left / point.of_ns).abs())
             .fold(0.0, f64::max);
-        let texts = points
-            .iter()
-            .filter_map(|point| Some(text?.bytes(point.size)));
-        let blocks = texts.clone().map(|bytes| bytes / BLOCK);
-        let least = blocks.clone().min().unwrap_or(0);
+        let blocks = points.iter().map(|point| point.bytes / BLOCK);
         Some(Self {
             shape,
             fit,
-            blocks: least..=blocks.max().unwrap_or(u32::MAX),
-            ends: texts.map(|bytes| bytes % BLOCK == 0).collect(),
+            blocks: blocks.clone().min()?..=blocks.max()?,
+            ends: points
+                .iter()
+                .map(|point| point.bytes.is_multiple_of(BLOCK))
+                .collect(),
             worst_percent: 100.0 * worst,
         })
     }
 
-    /// A packet of so many bytes, ns.
-    pub fn ns(&self, size: u32) -> f64 {
-        self.fit.at(&self.shape.row(size))
+    /// What so many octets cost, ns.
+    pub fn ns(&self, bytes: u32) -> f64 {
+        self.fit.at(&self.shape.row(bytes))
     }
 
-    /// Whether a text like that of such a packet was fitted: about as long, and ending on a block, or
+    /// Whether a text like one of so many octets was fitted: about as long, and ending on a block, or
     /// not.
-    fn covers(&self, size: u32) -> bool {
-        self.shape.text.is_none_or(|text| {
-            let bytes = text.bytes(size);
-            let about = self.blocks.start().saturating_sub(1)..=self.blocks.end().saturating_add(1);
-            about.contains(&(bytes / BLOCK)) && self.ends.contains(&(bytes % BLOCK == 0))
-        })
+    fn covers(&self, bytes: u32) -> bool {
+        let about = self.blocks.start().saturating_sub(1)..=self.blocks.end().saturating_add(1);
+        let is_like = || {
+            about.contains(&(bytes / BLOCK)) && self.ends.contains(&(bytes.is_multiple_of(BLOCK)))
+        };
+        self.shape.work == Work::Carries || is_like()
     }
 
-    /// The mean over packets of these sizes and counts, ns, and half of its interval, which is none
-    /// where some were not like any that was fitted. The model is linear in its columns, so their mean
-    /// is enough.
-    pub fn mean_ns<'a>(
-        &self,
-        sizes: impl Iterator<Item = (&'a u32, &'a u64)>,
-    ) -> (f64, Option<f64>) {
+    /// The mean over so many of these lengths, ns, and half of its interval, which is none where some
+    /// were not like any that was fitted. The model is linear in its columns, so their mean is enough.
+    pub fn mean_ns(&self, lengths: impl Iterator<Item = (u32, u64)>) -> (f64, Option<f64>) {
         let mut covered = true;
         let mut row: Vec<f64> = vec![0.0; self.fit.coefficients.len()];
-        let mut packets = 0.0;
-        for (size, count) in sizes {
-            let count = *count as f64;
-            packets += count;
-            covered &= self.covers(*size);
-            for (sum, column) in row.iter_mut().zip(self.shape.row(*size)) {
+        let mut all = 0.0;
+        for (bytes, count) in lengths {
+            let count = count as f64;
+            all += count;
+            covered &= self.covers(bytes);
+            for (sum, column) in row.iter_mut().zip(self.shape.row(bytes)) {
                 *sum += count * column;
             }
         }
         for sum in &mut row {
-            *sum /= f64::max(packets, 1.0);
+            *sum /= f64::max(all, 1.0);
         }
         (self.fit.at(&row), covered.then(|| self.fit.half_at(&row)))
     }
@@ -318,7 +314,7 @@ impl Cost {
         let of = |stretch: &Stretch| {
             let at = first;
             first += stretch.columns();
-            let has_left = stretch.chunk > 1 && self.shape.text.is_some();
+            let has_left = stretch.chunk > 1 && self.shape.work == Work::Seals;
             OfStretch {
                 stretch: *stretch,
                 text: self.coefficient(at),

@@ -7,3 +7,4 @@ pub mod cost;
 pub mod loss_search;
 pub mod queue;
 pub mod search;
+pub mod seen;

@@ -19,6 +19,8 @@ pub struct Fit {
     pub residuals: Vec<f64>,
     /// Standard deviation of the weighted residuals.
     pub deviation: f64,
+    /// Columns that say something of their own.
+    pub rank: usize,
     /// Observations minus columns that say something, and minus what was found beside them.
     pub freedom: usize,
     /// Inverse of the weighted normal matrix.
@@ -45,10 +47,8 @@ pub fn fit(rows: &[Vec<f64>], values: &[f64], weights: &[f64], found: usize) -> 
     let observed = DVector::from_fn(rows.len(), |i, _| values[i] * weights[i]);
     let svd = design.clone().svd(true, true);
     let tolerance = RANK_TOLERANCE * svd.singular_values.max();
-    let freedom = rows
-        .len()
-        .checked_sub(svd.rank(tolerance) + found)
-        .filter(|f| *f > 0)?;
+    let rank = svd.rank(tolerance);
+    let freedom = rows.len().checked_sub(rank + found).filter(|f| *f > 0)?;
     let solved = svd.solve(&observed, tolerance).ok()?;
     let left = &observed - &design * &solved;
     let deviation = (left.norm_squared() / freedom as f64).sqrt();
@@ -58,6 +58,7 @@ pub fn fit(rows: &[Vec<f64>], values: &[f64], weights: &[f64], found: usize) -> 
         coefficients: solved.iter().copied().collect(),
         residuals: left.iter().zip(weights).map(|(r, w)| r / w).collect(),
         deviation,
+        rank,
         freedom,
         unscaled: &inverse * inverse.transpose(),
         t: t.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)),
@@ -129,7 +130,7 @@ mod tests {
             .map(|x| vec![1.0, f64::from(x), f64::from(x)])
             .collect();
         let same = fit(&twice, &[1.0, 2.0, 3.0, 4.0, 5.0], &[1.0; 5], 0).unwrap();
-        assert_eq!(same.freedom, 3);
+        assert_eq!((same.freedom, same.rank), (3, 2));
         assert!((same.at(&[1.0, 10.0, 10.0]) - 10.0).abs() < 1e-9);
     }
 

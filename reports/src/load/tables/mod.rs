@@ -12,7 +12,7 @@ use crate::bill::{
     TableRow, clean, count, estimate, half, spoilt, three,
 };
 use crate::model::arrivals::Kind;
-use crate::model::queue::percentile;
+use crate::model::seen::percentile;
 use crate::record::{Quantile, RecordError};
 use crate::stats::Estimate;
 
