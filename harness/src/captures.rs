@@ -420,6 +420,7 @@ pub fn to_record(
         frames_read: tally.frames_read,
         super_frames: tally.super_frames,
         segments: tally.segments,
+        checksums_filled: tally.checksums_filled,
         frames_replayed: kept.packets,
         left_out,
         truncated: tally.truncated,

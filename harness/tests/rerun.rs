@@ -119,6 +119,27 @@ fn the_same_run_again_and_both_compared() {
     assert_eq!((again.stdout.len(), again.stderr.len()), (0, 0));
 }
 
+/// Whatever today's plan would keep of a capture.
+#[test]
+fn as_many_packets_are_replayed_as_the_record_has() {
+    let folder = folder();
+    let (record, _) = run(folder.path(), &["--size=64"]);
+    let mut old = json(&record);
+    let all = old["captures"][0]["frames_replayed"].as_u64().unwrap();
+    let fewer = (all / 32 - 3) * 32;
+    assert!(fewer > 0 && all - fewer > 64, "{all}");
+    old["captures"][0]["frames_replayed"] = fewer.into();
+    std::fs::write(&record, old.to_string()).unwrap();
+    let out = folder.path().join("new");
+    let output = rerun(&record, &out, &["--quiet"]);
+    let said = text(&output.stderr);
+    assert!(matches!(output.status.code(), Some(0 | 4)), "{said}");
+    let new = json(&out.join("record.json"));
+    assert_eq!(new["captures"][0]["frames_replayed"], fewer);
+    // Of the 300 that are read.
+    assert_eq!(new["captures"][0]["left_out"]["left_by_plan"], 300 - fewer);
+}
+
 #[test]
 fn what_keeps_a_record_from_being_run_again() {
     let folder = folder();

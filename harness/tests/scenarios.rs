@@ -257,10 +257,16 @@ forward = { packets = 797, wire_bytes = 125178, drops = { denied = 2 } }
 "esp/none" = { packets = 798, wire_bytes = 169288, over_mtu = 8 }
 "#;
     let (folder, path) = own(&format!("{OWN}{wrong}"));
-    let output = run(folder.path(), path.to_str().unwrap(), &["--quiet"]);
+    let output = run(folder.path(), path.to_str().unwrap(), &[]);
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    assert_eq!(said.lines().count(), 1, "{said}");
+    // Before it measures, and when it has.
+    assert_eq!(said.lines().count(), 2, "{said}");
+    let early = said.lines().next().unwrap_or_default();
+    assert!(
+        early.ends_with("expected 2 denied, got 0; the rest is measured, this row has no result"),
+        "{early}"
+    );
     let why = "expected 797 packets, got 798; expected 795 packets that come out right, got 798; \
                expected 2 denied, got 0";
     assert!(

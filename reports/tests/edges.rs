@@ -136,6 +136,7 @@ fn super_frames_are_said_and_old_records_have_none() {
         let capture = capture.as_object_mut().unwrap();
         assert!(capture.remove("super_frames").is_some());
         assert!(capture.remove("segments").is_some());
+        assert!(capture.remove("checksums_filled").is_some());
     }
     assert_eq!(serde_json::from_value::<Record>(old).unwrap(), record);
     assert!(!markdown(&record).unwrap().contains("super-frame"));
@@ -161,6 +162,14 @@ fn super_frames_are_said_and_old_records_have_none() {
     let page = html(&record).unwrap();
     assert!(page.contains("super-frames") && page.contains("1,201"));
     draw(&record);
+
+    assert!(!table.contains("filled in"));
+    let dns = record.captures.iter_mut().find(|c| c.name == "dns");
+    dns.expect("a capture of that name").checksums_filled = 7;
+    let line = "(1 super-frame cut into 1,201 segments; 7 header checksums filled in; left out:";
+    assert!(words(&terminal(&record, &wide).unwrap()).contains(line));
+    let table = words(&markdown(&record).unwrap());
+    assert!(table.contains("| dns | 800 | 1 | 1,201 | 7 | 1,990 |"));
 }
 
 #[test]
@@ -335,6 +344,7 @@ fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core
         text.split_whitespace().collect::<Vec<_>>().join(" ")
     };
     let mut record = small();
+    assert!(!flat(&record).contains('†'));
     assert!(!flat(&record).contains("were measured again and do not count"));
     record.groups[0].measured_again = 3;
     let said = flat(&record);
@@ -348,8 +358,10 @@ fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core
     // 3.82 additions a cycle is the most in the run.
     record.groups[0].anchor_width = 2.2;
     let name = record.groups[0].workload.clone();
-    let one = format!("do not count; {name} bytes, hot had none of its own all the same.");
+    let one = format!("do not count; {name} bytes, hot had none of its own all the same (†).");
     assert!(flat(&record).contains(&one), "{one}");
+    let marked = format!("{name} †");
+    assert!(flat(&record).contains(&marked) && html(&record).unwrap().contains(&marked));
     record.groups[0].anchor_width = 3.8;
     record.groups[0].shared_percent = 30.0;
     assert!(flat(&record).contains(&one), "{one}");
@@ -357,7 +369,7 @@ fn instances_that_were_measured_again_are_said_and_so_is_what_never_had_the_core
         group.anchor_width = 2.2;
     }
     let all = format!(
-        "{} groups had none of their own all the same",
+        "{} groups had none of their own all the same (†) and",
         record.groups.len()
     );
     assert!(flat(&record).contains(&all), "{all}");

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Limits;
+use super::checksum;
 use super::chunk::Chunk;
 use super::error::Damage;
 use super::link::{Link, ip_packet};
@@ -50,7 +51,8 @@ pub(super) struct Intake {
     mss: MssTable,
     /// How far the super-frame at hand was cut before the chunk was full.
     under_way: Option<Cut>,
-    segment: Vec<u8>,
+    /// A packet of which something is written anew on its way into the chunk.
+    rewritten: Vec<u8>,
 }
 
 impl Intake {
@@ -60,7 +62,7 @@ impl Intake {
             tally: Tally::default(),
             mss: MssTable::default(),
             under_way: None,
-            segment: Vec::new(),
+            rewritten: Vec::new(),
         }
     }
 
@@ -86,7 +88,7 @@ impl Intake {
                 }
                 self.mss.learn(packet);
                 self.tally.frames_read += 1;
-                self.replay(chunk, packet, time_ns());
+                self.replay_as_sent(chunk, packet, time_ns());
             }
             Err(reason) => self.leave_out(reason),
         }
@@ -104,7 +106,7 @@ impl Intake {
 
     /// Memory held, but for the limits and the account.
     pub(super) fn held_bytes(&self) -> usize {
-        self.mss.held_bytes() + self.segment.capacity()
+        self.mss.held_bytes() + self.rewritten.capacity()
     }
 
     #[inline]
@@ -130,6 +132,19 @@ impl Intake {
         used <= self.limits.chunk_bytes || chunk.is_empty()
     }
 
+    /// Replays a packet as the card of its host sent it.
+    #[inline]
+    fn replay_as_sent(&mut self, chunk: &mut Chunk, packet: &[u8], time_ns: Option<u64>) {
+        let Some(header_bytes) = checksum::left_out(packet) else {
+            return self.replay(chunk, packet, time_ns);
+        };
+        let mut filled = std::mem::take(&mut self.rewritten);
+        checksum::write_filled(packet, header_bytes, &mut filled);
+        self.tally.checksums_filled += 1;
+        self.replay(chunk, &filled, time_ns);
+        self.rewritten = filled;
+    }
+
     #[inline]
     fn replay(&mut self, chunk: &mut Chunk, packet: &[u8], time_ns: Option<u64>) {
         chunk.push(packet, time_ns);
@@ -144,7 +159,7 @@ impl Intake {
         let Some((packet, mut cut)) = self.begin_or_resume(packet) else {
             return true;
         };
-        let mut segment = std::mem::take(&mut self.segment);
+        let mut segment = std::mem::take(&mut self.rewritten);
         while let Some(bytes) = packet.next_bytes(&cut) {
             let has_enough = self.has_enough();
             if !has_enough && !self.has_room(chunk, bytes) {
@@ -159,7 +174,7 @@ impl Intake {
                 self.replay(chunk, &segment, time_ns);
             }
         }
-        self.segment = segment;
+        self.rewritten = segment;
         self.under_way.is_none()
     }
 

@@ -128,7 +128,8 @@ fn loopback(frame: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
 }
 
 /// Version, header length and total length fit the bytes at hand; padding behind is cut. The
-/// header checksum is left to the path, whose work verifying it is.
+/// header checksum is left to the path, whose work verifying it is; only one that the sending
+/// host never computed is filled in ([`super::checksum`]).
 #[inline]
 fn ipv4(bytes: &[u8], ingress_mtu: usize) -> Result<&[u8], LeftOut> {
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| LeftOut::MalformedHeader)?;

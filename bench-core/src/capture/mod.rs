@@ -8,6 +8,7 @@
 //! of one section ([`INTERFACES_MAX`]), however large the file is or what it claims; a zstd stream
 //! may ask for a window of up to 128 MiB more, which is the limit of its library.
 
+mod checksum;
 mod chunk;
 mod error;
 mod intake;

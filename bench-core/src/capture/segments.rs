@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use etherparse::TcpHeaderSlice;
 
+use super::checksum;
 use crate::wire::checksum::{fold, sum};
 use crate::wire::{ipv4, ipv6, protocol, tcp, version};
 
@@ -26,7 +27,6 @@ const IPV4_TOTAL_AT: usize = 2;
 const IPV4_IDENTIFICATION_AT: usize = 4;
 const IPV4_FLAGS_AT: usize = 6;
 const IPV4_PROTOCOL_AT: usize = 9;
-const IPV4_CHECKSUM_AT: usize = 10;
 const IPV6_PAYLOAD_AT: usize = 4;
 const IPV6_NEXT_HEADER_AT: usize = 6;
 const TCP_SEQUENCE_AT: usize = 4;
@@ -211,9 +211,7 @@ fn write_ipv4(header: &mut [u8], tcp_bytes: usize, index: usize) {
     let identification = &mut header[IPV4_IDENTIFICATION_AT..][..2];
     let first = u16::from_be_bytes([identification[0], identification[1]]);
     identification.copy_from_slice(&first.wrapping_add(index as u16).to_be_bytes());
-    header[IPV4_CHECKSUM_AT..][..2].fill(0);
-    let checksum = !sum(header);
-    header[IPV4_CHECKSUM_AT..][..2].copy_from_slice(&checksum.to_ne_bytes());
+    checksum::fill(header);
 }
 
 /// The checksum of a segment that fits an IP packet (RFC 9293, 3.1).

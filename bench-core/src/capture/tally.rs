@@ -103,6 +103,9 @@ pub struct Tally {
     pub super_frames: u64,
     /// What they were cut into.
     pub segments: u64,
+    /// IPv4 packets handed out whose header checksum was 0, left to the card of the host that
+    /// captured, and is filled in.
+    pub checksums_filled: u64,
     /// Frames, and segments of super-frames, not handed out, by reason.
     pub left_out: LeftOutCounts,
     /// The file ends in the middle of a record or of its compressed stream.

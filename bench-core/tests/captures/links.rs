@@ -172,6 +172,45 @@ fn headers_that_contradict_the_bytes_at_hand() {
 }
 
 #[test]
+fn a_header_checksum_that_was_left_to_the_card_is_filled_in() {
+    let right = ipv4(100);
+    let mut unfilled = right.clone();
+    unfilled[10..12].fill(0);
+    // Four octets of options, which the checksum covers as well.
+    let mut options = ipv4(100);
+    options[0] = 0x46;
+    options[20..24].copy_from_slice(&[0x94, 4, 0, 0]);
+    options[10..12].fill(0);
+    let (packets, left_out) = of(228, &[unfilled, right.clone(), options.clone()]);
+    assert_eq!(left_out, []);
+    assert_eq!(packets[..2], [right.clone(), right]);
+    let header = etherparse::Ipv4HeaderSlice::from_slice(&packets[2]).expect("a whole header");
+    let checksum = header.to_header().calc_header_checksum();
+    assert_eq!((header.ihl(), header.header_checksum()), (6, checksum));
+    packets[2].clone_into(&mut options);
+    assert_eq!(only(228, options.clone()), (vec![options], vec![]));
+}
+
+#[test]
+fn a_header_checksum_of_zero_may_be_right() {
+    let mut packet = ipv4(100);
+    // The identification takes the sum to 0xffff.
+    packet[4..6].fill(0);
+    packet[10..12].fill(0);
+    let sum: u32 = packet[..20]
+        .chunks(2)
+        .map(|word| u32::from(word[0]) << 8 | u32::from(word[1]))
+        .sum();
+    let folded = (sum & 0xffff) + (sum >> 16);
+    let folded = (folded & 0xffff) + (folded >> 16);
+    packet[4..6].copy_from_slice(&(!(folded as u16)).to_be_bytes());
+    let mut counted = packet.clone();
+    assert_eq!(only(228, packet.clone()), (vec![packet], vec![]));
+    counted[5] ^= 1;
+    assert_ne!(only(228, counted.clone()).0, [counted]);
+}
+
+#[test]
 fn a_wrong_header_checksum_is_left_to_the_path() {
     let mut packet = ipv4(100);
     packet[10] ^= 0xff;

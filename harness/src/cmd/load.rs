@@ -397,13 +397,9 @@ impl Run<'_> {
         let mut loads: Vec<usize> = (0..self.bench.loads()).collect();
         let mut order: Vec<usize> = (0..lanes.len()).collect();
         while round < ROUNDS_MIN || self.elapsed() < until {
-            wait_seconds -= self.wait(wait_seconds);
             loads.shuffle(&mut self.rng);
             for step in 0..=loads.len() {
-                // Not where it was waited for: what is said of the core is of what was measured.
-                let look = Anchor::read(self.bench.clock);
-                self.core.learn(look);
-                self.anchors.extend(look.filter(|_| step > 0));
+                wait_seconds -= self.wait(wait_seconds);
                 order.shuffle(&mut self.rng);
                 // The same times for all cases, so that chance is in no difference between them.
                 let seed = self.rng.random();
@@ -420,6 +416,10 @@ impl Run<'_> {
                     };
                     self.unless_failed(at, outcome.map_err(|why| why.to_string()));
                 }
+                // Behind what was measured: where it was waited for, the core is alone.
+                let look = Anchor::read(self.bench.clock);
+                self.core.learn(look);
+                self.anchors.extend(look);
             }
             round += 1;
         }

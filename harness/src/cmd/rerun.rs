@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tunneltax_reports::compare::differs;
-use tunneltax_reports::record::{Provenance, Record};
+use tunneltax_reports::record::{self, Provenance, Record};
 
 use super::{compare, run};
 use crate::captures::{self, Source};
@@ -58,7 +58,7 @@ fn not_over_itself(arguments: &RerunArguments) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What the record's command asks for, but for where it writes.
+/// What the record's command asks for, on as many packets, but for where it writes.
 fn arguments_of(old: &Record, arguments: &RerunArguments) -> Result<RunArguments, Failure> {
     let record = arguments.record.display();
     let mut words = without_out(&old.provenance.command);
@@ -92,6 +92,11 @@ fn arguments_of(old: &Record, arguments: &RerunArguments) -> Result<RunArguments
     words.splice(at.min(words.len())..at.min(words.len()), out);
     again.options.typed = words;
     again.options.out.clone_from(&arguments.out);
+    // An interrupted run has not come to the end of its last capture.
+    if old.state == "complete" {
+        let kept = |of: &record::Capture| (of.file.clone(), of.frames_replayed);
+        again.options.kept = old.captures.iter().map(kept).collect();
+    }
     again.options.json = false;
     again.options.quiet = arguments.quiet || arguments.json;
     Ok(again)

@@ -63,6 +63,9 @@ pub fn run(arguments: &RunArguments) -> Result<ExitCode, Failure> {
     let flows = generated.iter().map(|of| of.flows).max();
     setup.flows.v4 = setup.flows.v4.max(flows.unwrap_or(0));
     let refuted = choice.refuted(&surveys, limits, &setup, &stop)?;
+    if !options.quiet {
+        refuted.iter().for_each(|of| output::say(of));
+    }
     let core = CoreShare::look(&clock);
     let bench = Bench {
         cases: &choice.cases,
@@ -223,7 +226,9 @@ impl Run<'_> {
             let left: f64 = seconds_per_capture.iter().skip(at).sum();
             self.pace.left(left);
             let planned = seconds_per_capture.get(at).copied().unwrap_or(0.0);
-            let kept = survey.packets.min(schedule.cap.unwrap_or(u64::MAX));
+            let as_recorded = self.options.kept.get(&survey.file).copied();
+            let cap = as_recorded.or(schedule.cap).unwrap_or(u64::MAX);
+            let kept = survey.packets.min(cap);
             // What one walk leaves over goes into more walks, as many for every part.
             let stretch = planned / schedule.walk_seconds(self.planner, survey, kept).max(1e-9);
             let parts = schedule.parts(survey, kept);
@@ -235,7 +240,10 @@ impl Run<'_> {
                 })
                 .collect();
             let (share, slowness) = (self.pace.share(planned), self.pace.slowness());
-            let keep = schedule.keep(self.planner, survey, kept, share, slowness);
+            let keep = match as_recorded {
+                Some(_) => kept,
+                None => schedule.keep(self.planner, survey, kept, share, slowness),
+            };
             let mut side_count = SideCount::new(self.sides);
             let mut sample = Sample::new(keep, survey.packets);
             let limits = limits(&self.options.selection);

@@ -15,8 +15,11 @@ const STALL_MIN_NS: f64 = 5_000.0;
 const STALL_MEDIANS: f64 = 20.0;
 /// Most repetitions of the packets in a series.
 const SERIES_MAX: usize = 8;
-/// Most packets after idle time that are kept of each length.
-const IDLE_MAX: usize = 1 << 16;
+/// Most rounds that are kept: the slowest goes.
+const ROUNDS_MAX: usize = 64;
+/// How much slower a round may be than the fastest and still say what packets take: a neighbour in
+/// the core changes more than the pace of it.
+const CALM: f64 = 1.1;
 /// Turns behind a filling of the frames that are in no distribution: caches and predictors have
 /// seen something else.
 pub const SETTLE: usize = 64;
@@ -24,31 +27,30 @@ pub const SETTLE: usize = 64;
 /// Idle times after which packets are measured, ns.
 pub const IDLE_NS: [f64; 4] = [100.0, 1_000.0, 10_000.0, 100_000.0];
 
-/// Turns of the closed loop so far, ns.
+/// Rounds of the closed loop so far.
 pub struct Closed {
     /// Packets of the workload.
     positions: usize,
-    /// One a packet, in turns of one; whole repetitions.
-    single: Vec<Vec<f32>>,
-    /// In full bursts: ns, the first packet's place among the frames, and packets.
-    bursts: Vec<(f32, u32, u32)>,
-    /// By packet of the workload, what it took alone in its turn in the last repetition: idle times
-    /// are tried right behind one, while the core is as fast.
-    alone_ns: Vec<f32>,
-    /// After idle time, by [`IDLE_NS`]: how much longer than that.
-    after_idle: [Vec<f32>; IDLE_NS.len()],
-    /// Time in which the loop of idle trials was watched, ns, and the stalls of its polls.
-    watched_ns: f64,
-    idle_stalls: Vec<f32>,
+    rounds: Vec<Round>,
 }
 
-/// How much of a [`Closed`] there was at some time.
-pub struct Mark {
-    single: usize,
-    bursts: usize,
-    after_idle: [usize; IDLE_NS.len()],
+/// One repetition over the frames, alone and in full bursts, and the idle times behind it; ns.
+#[derive(Default)]
+struct Round {
+    /// One a packet, in turns of one.
+    single: Vec<f32>,
+    /// By packet of the workload, what it took alone in its turn: idle times are tried right behind
+    /// that, while the core is as fast.
+    alone_ns: Vec<f32>,
+    /// In full bursts: ns, the first packet's place among the frames, and packets.
+    bursts: Vec<(f32, u32, u32)>,
+    /// After idle time, by [`IDLE_NS`]: how much longer than alone.
+    after_idle: [Vec<f32>; IDLE_NS.len()],
+    /// Time in which the loop of idle trials was watched, and the stalls of its polls.
     watched_ns: f64,
-    idle_stalls: usize,
+    idle_stalls: Vec<f32>,
+    /// How much slower the core was than in the first rounds.
+    slowness: f64,
 }
 
 /// What was found.
@@ -82,83 +84,100 @@ impl Closed {
     pub fn new(positions: usize) -> Self {
         Self {
             positions: positions.max(1),
-            single: Vec::new(),
-            alone_ns: Vec::new(),
-            bursts: Vec::new(),
-            after_idle: Default::default(),
-            watched_ns: 0.0,
-            idle_stalls: Vec::new(),
+            rounds: Vec::new(),
         }
     }
 
-    /// What there is now.
-    pub fn mark(&self) -> Mark {
-        Mark {
-            single: self.single.len(),
-            bursts: self.bursts.len(),
-            after_idle: std::array::from_fn(|class| self.after_idle[class].len()),
-            watched_ns: self.watched_ns,
-            idle_stalls: self.idle_stalls.len(),
+    /// A round begins; what is handed over is of it.
+    pub fn begin(&mut self) {
+        if self.rounds.len() == ROUNDS_MAX {
+            let by_slowness =
+                |a: &(usize, &Round), b: &(usize, &Round)| a.1.slowness.total_cmp(&b.1.slowness);
+            let slowest = self.rounds.iter().enumerate().max_by(by_slowness);
+            if let Some((slowest, _)) = slowest {
+                self.rounds.remove(slowest);
+            }
+        }
+        self.rounds.push(Round {
+            slowness: 1.0,
+            ..Round::default()
+        });
+    }
+
+    /// The core was so much slower in this round than in the first ones.
+    pub fn end(&mut self, slowness: f64) {
+        if let Some(round) = self.rounds.last_mut() {
+            round.slowness = slowness;
         }
     }
 
-    /// Forgets what came behind a mark.
-    pub fn back_to(&mut self, mark: &Mark) {
-        self.single.truncate(mark.single);
-        self.bursts.truncate(mark.bursts);
-        for (of, len) in self.after_idle.iter_mut().zip(mark.after_idle) {
-            of.truncate(len);
-        }
-        self.watched_ns = mark.watched_ns;
-        self.idle_stalls.truncate(mark.idle_stalls);
+    /// Forgets the round at hand.
+    pub fn forget(&mut self) {
+        self.rounds.pop();
     }
 
     /// A repetition in turns of one.
     pub fn single(&mut self, spans_ns: Vec<f32>) {
-        self.alone_ns = typical(self.positions, &[&spans_ns]).unwrap_or_default();
-        self.single.push(spans_ns);
+        let alone_ns = typical(self.positions, &[&spans_ns]).unwrap_or_default();
+        if let Some(round) = self.rounds.last_mut() {
+            (round.single, round.alone_ns) = (spans_ns, alone_ns);
+        }
     }
 
     /// A full burst: how long, where among the frames it began, and its packets.
     pub fn burst(&mut self, ns: f64, first: usize, packets: u32) {
-        self.bursts.push((ns as f32, first as u32, packets));
+        if let Some(round) = self.rounds.last_mut() {
+            round.bursts.push((ns as f32, first as u32, packets));
+        }
     }
 
     /// A packet of the workload after idle time.
     pub fn idle(&mut self, class: usize, at: usize, latency_ns: f64) {
-        let classes = self.after_idle.get_mut(class);
-        let room = classes.filter(|of| of.len() < IDLE_MAX);
-        if let Some((of, alone_ns)) = room.zip(self.alone_ns.get(at)) {
+        let Some(round) = self.rounds.last_mut() else {
+            return;
+        };
+        let of = round.after_idle.get_mut(class);
+        if let Some((of, alone_ns)) = of.zip(round.alone_ns.get(at)) {
             of.push(latency_ns as f32 - alone_ns);
         }
     }
 
     /// So long an idle loop was watched, with these stalls between its polls.
     pub fn watched(&mut self, ns: f64, stalls_ns: impl Iterator<Item = f64>) {
-        self.watched_ns += ns;
-        self.idle_stalls.extend(stalls_ns.map(|ns| ns as f32));
+        if let Some(round) = self.rounds.last_mut() {
+            round.watched_ns += ns;
+            round.idle_stalls.extend(stalls_ns.map(|ns| ns as f32));
+        }
+    }
+
+    /// The rounds in which the core was about as fast as it ever was.
+    fn calm(&self) -> Vec<&Round> {
+        let slowness = self.rounds.iter().map(|round| round.slowness);
+        let fastest = slowness.fold(f64::INFINITY, f64::min);
+        let rounds = self.rounds.iter();
+        rounds
+            .filter(|round| round.slowness <= CALM * fastest)
+            .collect()
     }
 
     /// What the turns so far say, with bursts of at most so many; `None` without any.
     pub fn found(&self, burst: usize) -> Option<Found> {
-        let repetitions: Vec<&[f32]> = self.single.iter().map(Vec::as_slice).collect();
+        let rounds = self.calm();
+        let repetitions: Vec<&[f32]> = rounds.iter().map(|of| of.single.as_slice()).collect();
         let typical = typical(self.positions, &repetitions)?;
         let at = |place: usize| f64::from(typical[place % typical.len()]);
-        let sorted: Vec<f64> = self
-            .single
-            .iter()
-            .flatten()
-            .map(|ns| f64::from(*ns))
-            .collect();
-        let threshold_ns = STALL_MIN_NS.max(STALL_MEDIANS * median(&sorted)?);
+        let all = repetitions.iter().copied().flatten();
+        let all: Vec<f64> = all.map(|ns| f64::from(*ns)).collect();
+        let threshold_ns = STALL_MIN_NS.max(STALL_MEDIANS * median(&all)?);
+        let idle_stalls = rounds.iter().flat_map(|round| &round.idle_stalls);
         let mut out = Out {
             threshold: threshold_ns,
-            lengths: self.idle_stalls.clone(),
-            watched: self.watched_ns,
+            lengths: idle_stalls.copied().collect(),
+            watched: rounds.iter().map(|round| round.watched_ns).sum(),
         };
         let mut histogram = Latency::default();
         let mut series: Vec<Vec<f64>> = Vec::new();
-        for repetition in &self.single {
+        for repetition in &repetitions {
             let clean = repetition.iter().enumerate().map(|(place, ns)| {
                 if place >= SETTLE {
                     histogram.record(f64::from(*ns));
@@ -169,7 +188,7 @@ impl Closed {
         }
         let packets = series.iter().map(Vec::len).sum::<usize>() as f64;
         let single_ns = series.iter().flatten().sum::<f64>() / packets;
-        let burst_ns = self.in_bursts(&mut out, at)?;
+        let burst_ns = in_bursts(&rounds, &mut out, at)?;
         // A turn of one is t + s, a packet of n in a turn t / n + s.
         let n = burst as f64;
         let turn_ns = if burst > 1 {
@@ -178,6 +197,7 @@ impl Closed {
             0.0
         };
         series.truncate(SERIES_MAX);
+        alike(&mut series);
         for ns in series.iter_mut().flatten() {
             *ns = (*ns - turn_ns).max(0.0);
         }
@@ -192,7 +212,7 @@ impl Closed {
         let clean: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
         let by_packet = by_packet(self.positions, &clean);
         let by_packet_ns = by_packet.iter().map(|ns| scale * mean(ns)).collect();
-        let idle = self.idle_classes(&mut out);
+        let idle = idle_classes(&rounds, &mut out);
         let idle_extra_ns = IDLE_NS.map(|gap_ns| {
             let of = idle.iter().find(|of| (of.gap_ns - gap_ns).abs() < 0.5)?;
             median(
@@ -222,43 +242,56 @@ impl Closed {
             histogram: histogram.histogram().clone(),
         })
     }
+}
 
-    /// Mean of a packet in full bursts. What is expected of a burst is the sum of what its packets
-    /// take alone, less what full bursts save.
-    fn in_bursts(&self, out: &mut Out, at: impl Fn(usize) -> f64) -> Option<f64> {
-        let alone = |first: u32, packets: u32| {
-            let places = first as usize..(first + packets) as usize;
-            places.map(&at).sum::<f64>()
-        };
-        let full = || self.bursts.iter();
-        let ratios: Vec<f64> = full()
-            .map(|(ns, first, packets)| f64::from(*ns) / alone(*first, *packets).max(1e-9))
-            .collect();
-        let saved = median(&ratios)?;
-        let (mut sum_ns, mut count) = (0.0, 0.0);
-        for (ns, first, packets) in full() {
-            sum_ns += out.without(f64::from(*ns), saved * alone(*first, *packets), true);
-            count += f64::from(*packets);
+/// Takes every repetition to the same mean: rounds are far apart, and a series that is slow for one
+/// and fast for the next would be a queue that no stretch of paced packets sees.
+fn alike(series: &mut [Vec<f64>]) {
+    let means: Vec<f64> = series.iter().map(|ns| mean(ns)).collect();
+    let whole = mean(&means);
+    for (repetition, of) in series.iter_mut().zip(means) {
+        if of > 0.0 {
+            repetition.iter_mut().for_each(|ns| *ns *= whole / of);
         }
-        Some(sum_ns / count)
     }
+}
 
-    fn idle_classes(&self, out: &mut Out) -> Vec<AfterIdle> {
-        let mut classes = Vec::new();
-        for (gap_ns, of) in IDLE_NS.into_iter().zip(&self.after_idle) {
-            let longer = of.iter().map(|ns| f64::from(*ns));
-            let (calm, stalled): (Vec<f64>, Vec<f64>) = longer.partition(|ns| *ns <= out.threshold);
-            // The polls around them were watched; their time is counted there.
-            out.lengths.extend(stalled.iter().map(|ns| *ns as f32));
-            if !calm.is_empty() {
-                classes.push(AfterIdle {
-                    gap_ns,
-                    extra_ns: calm.iter().map(|ns| *ns as f32).collect(),
-                });
-            }
-        }
-        classes
+/// Mean of a packet in full bursts. What is expected of a burst is the sum of what its packets take
+/// alone, less what full bursts save.
+fn in_bursts(rounds: &[&Round], out: &mut Out, at: impl Fn(usize) -> f64) -> Option<f64> {
+    let alone = |first: u32, packets: u32| {
+        let places = first as usize..(first + packets) as usize;
+        places.map(&at).sum::<f64>()
+    };
+    let full = || rounds.iter().flat_map(|round| &round.bursts);
+    let ratios: Vec<f64> = full()
+        .map(|(ns, first, packets)| f64::from(*ns) / alone(*first, *packets).max(1e-9))
+        .collect();
+    let saved = median(&ratios)?;
+    let (mut sum_ns, mut count) = (0.0, 0.0);
+    for (ns, first, packets) in full() {
+        sum_ns += out.without(f64::from(*ns), saved * alone(*first, *packets), true);
+        count += f64::from(*packets);
     }
+    Some(sum_ns / count)
+}
+
+fn idle_classes(rounds: &[&Round], out: &mut Out) -> Vec<AfterIdle> {
+    let mut classes = Vec::new();
+    for (class, gap_ns) in IDLE_NS.into_iter().enumerate() {
+        let of = rounds.iter().flat_map(|round| &round.after_idle[class]);
+        let (calm, stalled): (Vec<f32>, Vec<f32>) =
+            of.copied().partition(|ns| f64::from(*ns) <= out.threshold);
+        // The polls around them were watched; their time is counted there.
+        out.lengths.extend(stalled);
+        if !calm.is_empty() {
+            classes.push(AfterIdle {
+                gap_ns,
+                extra_ns: calm,
+            });
+        }
+    }
+    classes
 }
 
 /// By packet of the workload: its turns of one, ns. Every repetition begins with the first packet.
@@ -328,6 +361,7 @@ mod tests {
                 };
                 (20.0 + packet(at) + stall) as f32
             });
+            closed.begin();
             closed.single(spans.collect());
             for first in (0..PACKETS).step_by(4) {
                 let stall = if (repetition, first) == (2, 320) {
@@ -382,6 +416,7 @@ mod tests {
         let mut closed = Closed::new(100);
         for _ in 0..3 {
             let spans = (0..PACKETS).map(|at| if at < 100 { 300.0 } else { 200.0 });
+            closed.begin();
             closed.single(spans.collect());
             (0..PACKETS / 4).for_each(|at| closed.burst(800.0, 4 * at, 4));
         }
@@ -402,23 +437,78 @@ mod tests {
         assert!((all / bursts - 1.0).abs() < 1e-6, "{all} {bursts}");
     }
 
+    /// A round of everything, slower by so much.
+    fn slow(closed: &mut Closed, by: f64) {
+        closed.begin();
+        closed.single(vec![9_000.0; PACKETS]);
+        closed.burst(90_000.0, 0, 4);
+        closed.idle(1, 0, 4_000.0);
+        closed.watched(1e9, [70_000.0].into_iter());
+        closed.end(by);
+    }
+
+    fn same(one: &Found, other: &Found) {
+        assert!((one.single_ns - other.single_ns).abs() < 1e-9);
+        assert!((one.burst_ns - other.burst_ns).abs() < 1e-9);
+        assert_eq!(one.idle_extra_ns, other.idle_extra_ns);
+        assert_eq!(one.stall_count, other.stall_count);
+        assert!((one.watched_ns - other.watched_ns).abs() < 1e-6);
+    }
+
     #[test]
-    fn what_came_behind_a_mark_can_be_forgotten() {
+    fn a_round_can_be_forgotten() {
         let mut once = closed();
-        let mark = once.mark();
         let before = once.found(4).unwrap();
-        once.single(vec![9_000.0; PACKETS]);
-        once.burst(90_000.0, 0, 4);
-        once.idle(1, 0, 4_000.0);
-        once.watched(1e9, [70_000.0].into_iter());
+        slow(&mut once, 1.0);
         assert!(once.found(4).unwrap().single_ns > before.single_ns);
-        once.back_to(&mark);
-        let after = once.found(4).unwrap();
-        assert!((after.single_ns - before.single_ns).abs() < 1e-9);
-        assert!((after.burst_ns - before.burst_ns).abs() < 1e-9);
-        assert_eq!(after.idle_extra_ns, before.idle_extra_ns);
-        assert_eq!(after.stall_count, before.stall_count);
-        assert!((after.watched_ns - before.watched_ns).abs() < 1e-6);
+        once.forget();
+        same(&before, &once.found(4).unwrap());
+    }
+
+    #[test]
+    fn no_repetition_of_the_series_is_slower_than_another() {
+        let mut closed = Closed::new(PACKETS);
+        for by in [1.0_f32, 1.08, 0.95] {
+            closed.begin();
+            closed.single(vec![by * 200.0; PACKETS]);
+            closed.burst(f64::from(by) * 800.0, 0, 4);
+        }
+        let found = closed.found(4).unwrap();
+        let series = &found.service.series_ns;
+        let off = |ns: &f32| (ns / series[0] - 1.0).abs();
+        assert_eq!(series.len(), 3 * PACKETS);
+        assert!(series.iter().map(off).fold(0.0, f32::max) < 1e-5);
+    }
+
+    /// The first rounds are no measure of it: a later one may be faster.
+    #[test]
+    fn rounds_on_a_slow_core_say_nothing_beside_those_on_a_fast_one() {
+        let mut closed = closed();
+        let before = closed.found(4).unwrap();
+        slow(&mut closed, 1.2);
+        same(&before, &closed.found(4).unwrap());
+        closed.end(1.05);
+        assert!(closed.found(4).unwrap().single_ns > before.single_ns);
+        closed.end(0.8);
+        assert!((closed.found(4).unwrap().single_ns - 9_000.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn the_slowest_round_goes_where_there_are_too_many() {
+        let mut closed = closed();
+        slow(&mut closed, 3.0);
+        slow(&mut closed, 2.0);
+        for _ in 0..2 * ROUNDS_MAX {
+            closed.begin();
+            closed.end(1.5);
+        }
+        assert_eq!(closed.rounds.len(), ROUNDS_MAX);
+        let slowest = closed
+            .rounds
+            .iter()
+            .map(|of| of.slowness)
+            .fold(0.0, f64::max);
+        assert!(slowest < 1.6 && closed.calm().len() == 3, "{slowest}");
     }
 
     /// Bursts that are far faster than the packets alone: the bursts are believed.
@@ -426,6 +516,7 @@ mod tests {
     fn stamps_that_slow_the_packets_down_are_scaled() {
         let mut closed = Closed::new(PACKETS);
         for _ in 0..3 {
+            closed.begin();
             closed.single(vec![110.0; PACKETS]);
             for first in (0..PACKETS).step_by(2) {
                 closed.burst(40.0, first, 2);
@@ -449,6 +540,7 @@ mod tests {
         let mut closed = closed();
         let packet = |at: usize| [100.0, 300.0][at % 2];
         let slow = (0..PACKETS).map(|at| (2.0 * (20.0 + packet(at))) as f32);
+        closed.begin();
         closed.single(slow.collect());
         for at in 0..PACKETS {
             closed.idle(2, at, 2.0 * (20.0 + packet(at)) + 50.0);

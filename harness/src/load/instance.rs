@@ -154,6 +154,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
     ) -> Result<Self, String> {
         let mut of = (paced, Closed::new(workload.len()));
         for _ in 0..FIRST_REPETITIONS {
+            of.1.begin();
             close(bench, &mut of.0, &mut of.1).map_err(|why| why.to_string())?;
         }
         let found = of.1.found(bench.rules.burst);
@@ -204,7 +205,7 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
     /// Closed loop and idle times once more; again where the core is slower or faster behind them.
     pub fn close(&mut self) -> Result<(), Wrong> {
         for left in (0..=AGAIN_MAX).rev() {
-            let mark = self.closed.mark();
+            self.closed.begin();
             close(self.bench, &mut self.paced, &mut self.closed)?;
             let before = self.slowness()?;
             for class in 0..IDLE_NS.len() {
@@ -212,10 +213,11 @@ impl<'b, 'w, 'a> Instance<'b, 'w, 'a> {
             }
             let after = self.slowness()?;
             if is_steady(before, after) || left == 0 {
+                self.closed.end(f64::midpoint(before, after));
                 break;
             }
             self.again += 1;
-            self.closed.back_to(&mark);
+            self.closed.forget();
         }
         Ok(())
     }

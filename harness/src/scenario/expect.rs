@@ -39,6 +39,16 @@ pub struct Refuted {
     pub message: String,
 }
 
+impl std::fmt::Display for Refuted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{} on {}: {}; the rest is measured, this row has no result",
+            self.case, self.capture, self.message
+        )
+    }
+}
+
 /// Walks over every packet of the captures with the cases that something is expected of.
 pub fn refuted(
     scenario: &Scenario,

@@ -139,6 +139,7 @@ fn replayed(capture: &Capture) -> String {
     let left = (!left.is_empty()).then(|| format!("left out: {left}"));
     let beside: Vec<String> = cut(capture)
         .into_iter()
+        .chain(filled(capture))
         .chain(left)
         .chain(sides(capture))
         .collect();
@@ -166,6 +167,19 @@ fn cut(capture: &Capture) -> Option<String> {
     })
 }
 
+/// `1 header checksum filled in`; `None` without any.
+fn filled(capture: &Capture) -> Option<String> {
+    let plural = if capture.checksums_filled == 1 {
+        ""
+    } else {
+        "s"
+    };
+    (capture.checksums_filled > 0).then(|| {
+        let filled = count(capture.checksums_filled);
+        format!("{filled} header checksum{plural} filled in")
+    })
+}
+
 /// `sides: near 12, far 30, neither 2`; `None` where it was not said what is near.
 fn sides(capture: &Capture) -> Option<String> {
     let sides = capture.sides.as_ref()?;
@@ -183,44 +197,41 @@ pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
     parts.join(", ")
 }
 
-/// What was read, cut, replayed and left out, capture by capture. `None` without captures.
+/// Columns of [`left_out`] that are there only where one of the captures has something in them.
+const AT_TIMES: [(&str, fn(&Capture) -> u64); 3] = [
+    ("super-frames", |capture| capture.super_frames),
+    ("segments", |capture| capture.segments),
+    ("checksums filled in", |capture| capture.checksums_filled),
+];
+
+/// What was read, cut, filled in, replayed and left out, capture by capture. `None` without
+/// captures.
 pub fn left_out(record: &Record) -> Option<Table> {
     let captures = &record.captures;
-    let has_cut = captures.iter().any(|capture| capture.super_frames > 0);
-    let (note, head): (_, &[&str]) = if has_cut {
-        (
-            "frames read, with segments in the place of super-frames = replayed + left out",
-            &[
-                "capture",
-                "read",
-                "super-frames",
-                "segments",
-                "replayed",
-                "mean bytes",
-                "left out",
-            ],
-        )
+    let has = |of: &fn(&Capture) -> u64| captures.iter().any(|capture| of(capture) > 0);
+    let extra: Vec<_> = AT_TIMES.into_iter().filter(|(_, of)| has(of)).collect();
+    let note = if captures.iter().any(|capture| capture.super_frames > 0) {
+        "frames read, with segments in the place of super-frames = replayed + left out"
     } else {
-        (
-            "frames read = replayed + left out",
-            &["capture", "read", "replayed", "mean bytes", "left out"],
-        )
+        "frames read = replayed + left out"
     };
-    let rows = captures.iter().map(|capture| capture_row(capture, has_cut));
+    let head = ["capture", "read"]
+        .into_iter()
+        .chain(extra.iter().map(|(name, _)| *name))
+        .chain(["replayed", "mean bytes", "left out"]);
+    let rows = captures.iter().map(|capture| capture_row(capture, &extra));
     (!captures.is_empty()).then(|| Table {
         title: "What was left out".to_owned(),
         note: note.to_owned(),
-        head: head.iter().map(|&name| name.to_owned()).collect(),
+        head: head.map(str::to_owned).collect(),
         rows: rows.collect(),
     })
 }
 
-fn capture_row(capture: &Capture, has_cut: bool) -> TableRow {
+fn capture_row(capture: &Capture, extra: &[(&str, fn(&Capture) -> u64)]) -> TableRow {
     let number = |value| Cell::Number(count(value));
     let mut cells = vec![number(capture.frames_read)];
-    if has_cut {
-        cells.extend([capture.super_frames, capture.segments].map(number));
-    }
+    cells.extend(extra.iter().map(|(_, of)| number(of(capture))));
     let replayed = capture.frames_replayed;
     let mean = (replayed > 0).then(|| capture.inner_bytes as f64 / replayed as f64);
     let reasons = reasons(&capture.left_out);

@@ -1,5 +1,6 @@
 //! What else ran beside the packets: gaps in the clock, and what the kernel counted.
 
+use super::group::SHARED_MARK;
 use super::{Bill, Cell, Measuring, RowKind, Table, TableRow as Row, count, three};
 use crate::histogram;
 use crate::record::{Counted, Group, Pass, Stalls};
@@ -165,7 +166,10 @@ fn measured_again(bill: &Bill<'_>) -> Option<String> {
     }
     let still = match shared.as_slice() {
         [] => "every group had a core of its own, but for short whiles".to_owned(),
-        [one] => format!("{one} had none of its own all the same"),
+        [one] => format!(
+            "{one} had none of its own all the same ({})",
+            SHARED_MARK.trim()
+        ),
         all => {
             let named = all.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>();
             let more = match all.len() - named.len() {
@@ -173,8 +177,9 @@ fn measured_again(bill: &Bill<'_>) -> Option<String> {
                 more => format!("; and {more} more"),
             };
             format!(
-                "{} groups had none of their own all the same and do not compare with the others: {}{more}",
+                "{} groups had none of their own all the same ({}) and do not compare with the others: {}{more}",
                 all.len(),
+                SHARED_MARK.trim(),
                 named.join("; ")
             )
         }

@@ -53,7 +53,7 @@ pub fn full(group: &GroupBill<'_>) -> Table {
         .collect();
     let head = [label].into_iter().chain(columns);
     Table {
-        title: format!("{}, {}", group.title(), group.temperature()),
+        title: group.marked(&format!("{}, {}", group.title(), group.temperature())),
         note: circumstances(group),
         head: head.map(str::to_owned).collect(),
         rows,

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use super::{Measured, NAME_CHARS, TEXT_CHARS, algorithm, clean, count, mean, temperature};
 use crate::record::{Case, Group, Record, RecordError, WorkloadKind};
 
+/// Behind the name of a group whose core another thread had a part of.
+pub(super) const SHARED_MARK: &str = " †";
+
 /// Rows that can be compared.
 pub struct GroupBill<'r> {
     /// What was judged.
@@ -157,6 +160,12 @@ impl<'r> GroupBill<'r> {
                     .replacen(&size.to_string(), &format!("{size} bytes"), 1)
             },
         )
+    }
+
+    /// A name of this group, with [`SHARED_MARK`] where its core was shared.
+    pub fn marked(&self, name: &str) -> String {
+        let mark = if self.shared_core { SHARED_MARK } else { "" };
+        format!("{name}{mark}")
     }
 
     /// The temperature in words.

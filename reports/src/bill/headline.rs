@@ -96,7 +96,10 @@ pub fn receipt(bill: &Bill<'_>) -> Option<Receipt> {
         case: top.case.spoken(),
         temperature: flagship.temperature(),
         timed: flagship.timed(),
-        workloads: groups.iter().map(|group| group.title()).collect(),
+        workloads: groups
+            .iter()
+            .map(|group| group.marked(&group.title()))
+            .collect(),
         items,
         total: row(key, &|measured| Cell::estimate(&measured.figures.sum_ns)),
         below: vec![
@@ -191,7 +194,7 @@ fn first(group: &GroupBill<'_>, top: &Line<'_>) -> Option<Vec<Span>> {
             ));
         }
         spans.push(Span::Figure(match line.measured().map(|m| (m, m.step)) {
-            None => "an amount that failed to be measured".to_owned(),
+            None => "an amount not known (its row failed)".to_owned(),
             Some((m, None)) => format!("{} ns", short(m.figures.sum_ns.mean)),
             Some((_, Some(step))) => spoken_step(step.sum),
         }));

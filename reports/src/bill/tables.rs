@@ -98,7 +98,7 @@ pub fn matrix(bill: &Bill<'_>, groups: &[&GroupBill<'_>], shows: Matrix) -> Tabl
         Matrix::Gigabits => (format!("inner Gbit/s, {cores}"), None),
     };
     let head = std::iter::once("case".to_owned())
-        .chain(groups.iter().map(|group| group.name.clone()))
+        .chain(groups.iter().map(|group| group.marked(&group.name)))
         .chain(last)
         .collect();
     let rows = layout(bill.record, groups, shows == Matrix::Steps)

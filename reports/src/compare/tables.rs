@@ -2,6 +2,7 @@
 
 use super::{ANCHOR_ROW, Comparison, Percent, Row, RunName, Unit, Verdict};
 use crate::bill::{Cell, NAME_CHARS, RowKind, TEXT_CHARS, Table, TableRow, clean, count, list};
+use crate::stats::median;
 
 /// How to read it.
 pub const LEGEND: [(&str, &str); 6] = [
@@ -77,7 +78,28 @@ pub fn answer(of: &Comparison) -> String {
             magnitude(mean(row)),
         )
     });
-    format!("{counted}{left_out}{most}")
+    let whole = as_a_whole(of).unwrap_or_default();
+    format!("{counted}{left_out}{most}{whole}")
+}
+
+/// What dividing by anchors hides: that all rows of the groups took more, or less. It is no
+/// verdict, since the machine's speed is in it. None where it is within the margin.
+fn as_a_whole(of: &Comparison) -> Option<String> {
+    let anchors = of.rows.iter().filter(|row| row.case == ANCHOR_ROW);
+    let mut changes: Vec<f64> = anchors.filter_map(|row| Some(row.percent?.mean)).collect();
+    changes.sort_by(f64::total_cmp);
+    let (least, most) = changes.first().zip(changes.last())?;
+    let middle = median(&changes).filter(|middle| middle.abs() > of.margin_percent)?;
+    let more = if middle > 0.0 { "more" } else { "less" };
+    let by_group = match changes.len() {
+        1 => String::new(),
+        _ => format!(" ({} to {} % by group)", signed(*least), signed(*most)),
+    };
+    Some(format!(
+        " All rows of a group together took {} % {more}{by_group}: the machine's speed then and now, \
+         or a change that hits all rows alike, which only the anchors' own rows show.",
+        magnitude(middle),
+    ))
 }
 
 /// The runs of both sides, and what the intervals stand on.

@@ -29,6 +29,10 @@ pub struct Capture {
     /// What they were cut into.
     #[serde(default)]
     pub segments: u64,
+    /// IPv4 packets of the file whose header checksum the capturing host had left to its network
+    /// card (0 in the file), and to which it was added. Records from before that have none.
+    #[serde(default)]
+    pub checksums_filled: u64,
     /// Packets that the cases replayed: frames, and segments of super-frames.
     pub frames_replayed: u64,
     /// Packets that were not, by reason; read = replayed + left out, where what is read of a

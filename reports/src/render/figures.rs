@@ -60,7 +60,14 @@ pub fn by_size(bill: &Bill<'_>) -> Option<Figure> {
             title: line.case.spoken(),
             bars: groups
                 .iter()
-                .map(|group| steps.bar(group, &line.case.key, &group.name, &group.title()))
+                .map(|group| {
+                    steps.bar(
+                        group,
+                        &line.case.key,
+                        &group.marked(&group.name),
+                        &group.marked(&group.title()),
+                    )
+                })
                 .collect(),
         })
         .collect();
@@ -107,7 +114,7 @@ pub fn by_library(bill: &Bill<'_>) -> Option<Figure> {
     let panels: Vec<Panel> = groups
         .iter()
         .map(|group| Panel {
-            title: group.title(),
+            title: group.marked(&group.title()),
             bars: library_bars(&steps, group, &lines),
         })
         .collect();

@@ -435,6 +435,7 @@ fn captures() -> Vec<Capture> {
             sha256: Some("5f8d0e".repeat(10) + "abcd"),
             frames_read: read,
             super_frames: 0,
+            checksums_filled: 0,
             segments: 0,
             frames_replayed: read - left_out.iter().map(|(_, n)| n).sum::<u64>(),
             left_out: left_out

@@ -60,6 +60,17 @@ fn percentile_text(of: Option<Percentile>) -> String {
     }
 }
 
+/// The same in a sentence: of an interval that holds 0 its upper end says all that is known.
+fn spoken(of: Option<Percentile>) -> String {
+    match of {
+        Some(Percentile::OverInstances(ns, Some(half))) if half >= ns => {
+            format!("at most {}", time_within(ns + half, None))
+        }
+        None => "nothing that so few packets can tell".to_owned(),
+        of => percentile_text(of),
+    }
+}
+
 fn estimate_text(of: &Estimate) -> String {
     time_within(of.mean, half(of))
 }
@@ -185,7 +196,7 @@ pub fn sentences(record: &LoadRecord) -> Result<Vec<String>, RecordError> {
             let histogram = record.decode(&case.case, &sight.histogram_ns)?;
             let of = |quantile| {
                 let found = sight.percentile(&histogram, quantile, clock_step_ns(record));
-                percentile_text(found)
+                spoken(found)
             };
             Ok(format!("{} in the median and {} at p99", of(0.5), of(0.99)))
         };
@@ -571,5 +582,14 @@ mod tests {
         assert_eq!(time_within(46.2, Some(43.0)), "46±43 ns");
         assert_eq!(time_within(12_300.0, Some(410.0)), "12.3±.5 µs");
         assert_eq!(time_within(4.05e6, None), "4.05 ms");
+    }
+
+    #[test]
+    fn a_sentence_has_no_interval_that_tells_nothing() {
+        let over = |ns, half| spoken(Some(Percentile::OverInstances(ns, half)));
+        assert_eq!(over(12_300.0, Some(410.0)), "12.3±.5 µs");
+        assert_eq!(over(12_000.0, Some(33_000.0)), "at most 45.0 µs");
+        assert_eq!(over(90.0, None), "90 ns");
+        assert_eq!(spoken(None), "nothing that so few packets can tell");
     }
 }
