@@ -36,6 +36,11 @@ impl Latency {
         let _ = self.0.add(&other.0);
     }
 
+    /// Adds packets that had a value which [`Self::counts`] told.
+    pub fn add(&mut self, service_ns: u64, packets: u64) {
+        self.0.saturating_record_n(service_ns, packets);
+    }
+
     /// Values with the packets that had them, ascending.
     pub fn counts(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let recorded = self.0.iter_recorded();
@@ -67,5 +72,11 @@ mod tests {
         assert_eq!(a.packets(), 2);
         assert_eq!(a.histogram().min(), 18);
         assert!(a.histogram().max() >= HIGHEST_NS);
+        for ns in [1.0, 2047.0, 2049.0, 2051.0, 1e6 + 3.0] {
+            a.record(ns);
+        }
+        let mut again = Latency::default();
+        a.counts().for_each(|(ns, packets)| again.add(ns, packets));
+        assert_eq!(again.histogram(), a.histogram());
     }
 }

@@ -13,6 +13,7 @@ use tunneltax_core::wire;
 use tunneltax_reports::model::arrivals::GapSum;
 use tunneltax_reports::record::{self, Capture};
 
+use crate::cli::Selection;
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::hashed::HashedFile;
 use crate::output;
@@ -325,6 +326,19 @@ fn nothing_routable(path: &Path, tally: &Tally) -> String {
         _ => "raise --mtu, or take a capture of smaller packets",
     };
     format!("{}: nothing to replay: {why}; {next}", path.display())
+}
+
+/// Bytes of packets that are at hand at once, of a capture of any size. What they must come out
+/// as, by the number of routers, is as much again for each; samples of small packets are more.
+pub const CHUNK_BYTES: usize = 16 << 20;
+
+/// What of a capture is read.
+pub fn limits(selection: &Selection) -> Limits {
+    Limits {
+        ingress_mtu: usize::from(selection.mtu),
+        max_packets: selection.max_packets,
+        chunk_bytes: CHUNK_BYTES,
+    }
 }
 
 /// Whether to read on.

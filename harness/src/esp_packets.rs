@@ -12,8 +12,8 @@ use tunneltax_core::sa::{Keys, Numbers};
 use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
 
 use crate::captures::Survey;
+use crate::captures::limits;
 use crate::cli::{MTU, Selection};
-use crate::cmd::run::limits;
 use crate::esp_keys::{self, EspSa};
 use crate::failure::Failure;
 

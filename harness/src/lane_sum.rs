@@ -34,9 +34,8 @@ pub struct LaneSum {
     pub proof: Proof,
     /// One sum an instance.
     pub instances: Vec<InstanceSum>,
-    send_latency: Latency,
-    receive_latency: Latency,
-    tails: [TailSum; 2],
+    /// Of send and receive, where the record names packets.
+    tails: Option<[TailSum; 2]>,
     counted: [Option<(u64, Counts)>; 2],
     clock_share: [f64; 2],
     disturbed: [u64; 2],
@@ -50,8 +49,8 @@ pub struct InstanceSum {
     values: Values,
     /// By way and label, of all chunks ([`charged_ns`]).
     charged_ns: Vec<Vec<f64>>,
-    /// Single packets by service time, ns, send and receive.
-    stamped: [BTreeMap<u64, u64>; 2],
+    /// Single packets by service time, ns, send and receive; ascending.
+    stamped: [Vec<(u64, u64)>; 2],
 }
 
 /// The values of one instance, ns a packet.
@@ -126,7 +125,12 @@ pub fn values(mine: &Samples, others: &[Option<&Samples>]) -> Option<Values> {
 
 impl LaneSum {
     /// Nothing measured yet.
-    pub fn new(case: &'static Case, twin_of: Option<usize>, against: Vec<usize>) -> Self {
+    pub fn new(
+        case: &'static Case,
+        twin_of: Option<usize>,
+        against: Vec<usize>,
+        names_packets: bool,
+    ) -> Self {
         Self {
             case,
             twin_of,
@@ -134,9 +138,7 @@ impl LaneSum {
             failed: None,
             proof: Proof::default(),
             instances: Vec::new(),
-            send_latency: Latency::default(),
-            receive_latency: Latency::default(),
-            tails: Default::default(),
+            tails: (twin_of.is_none() && names_packets).then(Default::default),
             counted: [None; 2],
             clock_share: [0.0; 2],
             disturbed: [0; 2],
@@ -159,8 +161,10 @@ impl LaneSum {
         }
         self.instances[at].add(values, timed.len() as f64);
         self.instances[at].charge(charged_ns(samples, timed));
-        self.instances[at].stamp([&samples.send_latency, &samples.receive_latency]);
-        for (tail, slowest) in self.tails.iter_mut().zip(&samples.slowest) {
+        if self.twin_of.is_none() {
+            self.instances[at].stamp([&samples.send_latency, &samples.receive_latency]);
+        }
+        for (tail, slowest) in self.tails.iter_mut().flatten().zip(&samples.slowest) {
             tail.add(slowest, instance, before, timed);
         }
         for (sum, more) in self.counted.iter_mut().zip(samples.counted) {
@@ -169,8 +173,6 @@ impl LaneSum {
                 .map(|(sum, more)| (sum.0 + more.0, sum.1.plus(&more.1)));
             *sum = both.or(*sum).or(more);
         }
-        self.send_latency.merge(&samples.send_latency);
-        self.receive_latency.merge(&samples.receive_latency);
         for (half, share) in [samples.send_clock_share, samples.receive_clock_share]
             .into_iter()
             .enumerate()
@@ -232,8 +234,8 @@ impl LaneSum {
                 .disturbed
                 .map(|disturbed| 100.0 * disturbed as f64 / self.readings.max(1) as f64),
             against,
-            send_stamped: self.stamped(&self.send_latency, 0, context)?,
-            receive_stamped: self.stamped(&self.receive_latency, 1, context)?,
+            send_stamped: self.stamped(0, context)?,
+            receive_stamped: self.stamped(1, context)?,
             counted: self.cpu_counts(),
             work: self.work(),
         })
@@ -259,7 +261,12 @@ impl LaneSum {
         })
     }
 
-    fn stamped(&self, latency: &Latency, half: usize, context: &Context<'_>) -> Option<Stamped> {
+    fn stamped(&self, half: usize, context: &Context<'_>) -> Option<Stamped> {
+        // A histogram has a place for every time that there may be: one a lane, of all groups of a
+        // run, would be hundreds of megabytes.
+        let mut latency = Latency::default();
+        let counts = self.instances.iter().flat_map(|of| &of.stamped[half]);
+        counts.for_each(|(ns, packets)| latency.add(*ns, *packets));
         Some(Stamped {
             histogram_ns: histogram::encode(latency.histogram()),
             packets: latency.packets(),
@@ -269,13 +276,19 @@ impl LaneSum {
                 .iter()
                 .filter_map(|(quantile, _)| self.quantile(half, *quantile))
                 .collect(),
-            tails: self.tails[half].tails(latency, context),
+            tails: self
+                .tails
+                .as_ref()
+                .map_or_else(Vec::new, |tails| tails[half].tails(&latency, context)),
         })
     }
 
     /// A quantile over the instances; `None` where one of them does not bear it.
     fn quantile(&self, half: usize, at: f64) -> Option<Quantile> {
-        let of = |instance: &InstanceSum| quantile(&instance.stamped[half], at);
+        let of = |instance: &InstanceSum| {
+            let stamped = instance.stamped[half].iter().copied();
+            quantile(&stamped.collect(), at)
+        };
         let ns: Option<Vec<f64>> = self
             .instances
             .iter()
@@ -357,9 +370,11 @@ impl InstanceSum {
 
     fn stamp(&mut self, latencies: [&Latency; 2]) {
         for (stamped, latency) in self.stamped.iter_mut().zip(latencies) {
+            let mut sum: BTreeMap<u64, u64> = stamped.drain(..).collect();
             for (ns, packets) in latency.counts() {
-                *stamped.entry(ns).or_default() += packets;
+                *sum.entry(ns).or_default() += packets;
             }
+            *stamped = sum.into_iter().collect();
         }
     }
 

@@ -34,6 +34,7 @@ mod plan;
 mod progress;
 mod received;
 mod records;
+mod running;
 mod sample;
 mod scale;
 pub mod scenario;
@@ -42,6 +43,7 @@ mod select;
 mod selftest;
 mod sensitivity;
 mod sides;
+mod sweeps;
 mod tail;
 
 use std::process::ExitCode;

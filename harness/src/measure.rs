@@ -2,6 +2,7 @@
 //! packets. Accumulates over the chunks of a capture, so that memory does not grow with it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -83,14 +84,16 @@ impl Bench<'_> {
 }
 
 /// How much of one chunk is measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Portion {
     /// Fresh instances of every case.
-    pub instances: u32,
+    pub instances: Range<u32>,
     /// Rounds of an instance.
     pub rounds: usize,
     /// Seconds after which no more than [`INSTANCES_MIN`] instances are begun.
     pub seconds_max: f64,
+    /// Seconds for instances that are measured again, and how many of them there may be.
+    pub again: (f64, u32),
 }
 
 /// What a group is of.
@@ -132,12 +135,16 @@ pub struct GroupInMaking<'a> {
     passes: Vec<Pass>,
     /// The fewest that a chunk had; `None` before the first chunk.
     instances: Option<u32>,
+    /// Of packets that are measured in sweeps, those that all cases carry.
+    carried: Option<Vec<bool>>,
 }
 
 impl<'a> GroupInMaking<'a> {
     /// Nothing measured yet. Time is also summed up by who pays, in these rankings.
     pub fn new(bench: &'a Bench<'a>, subject: Subject, rankings: Arc<[Ranking]>) -> Self {
         let position = |id: &str| bench.cases.iter().position(|c| c.id == id);
+        // Not of a size class, whose packets the capture's own tail has.
+        let names_packets = subject.kind != WorkloadKind::Class;
         let mut lanes: Vec<LaneSum> = bench
             .cases
             .iter()
@@ -148,7 +155,7 @@ impl<'a> GroupInMaking<'a> {
                     against.extend(position(other).filter(|_| other != case.id));
                 }
                 against.dedup();
-                let mut lane = LaneSum::new(case, None, against);
+                let mut lane = LaneSum::new(case, None, against, names_packets);
                 let of_lane = |r: &&Refuted| {
                     r.case == case.id && Some(&r.capture) == subject.capture.as_ref()
                 };
@@ -162,10 +169,15 @@ impl<'a> GroupInMaking<'a> {
             .collect();
         let twins = [GROUND_TWIN, bench.tunnel_twin];
         for twin in twins.into_iter().filter_map(position) {
-            lanes.push(LaneSum::new(bench.cases[twin], Some(twin), vec![twin]));
+            lanes.push(LaneSum::new(
+                bench.cases[twin],
+                Some(twin),
+                vec![twin],
+                false,
+            ));
         }
         if lanes.len() == bench.cases.len() && !lanes.is_empty() {
-            lanes.push(LaneSum::new(bench.cases[0], Some(0), vec![0]));
+            lanes.push(LaneSum::new(bench.cases[0], Some(0), vec![0], false));
         }
         Self {
             bench,
@@ -186,6 +198,7 @@ impl<'a> GroupInMaking<'a> {
             stalls: Stalls::default(),
             passes: Vec::new(),
             instances: None,
+            carried: None,
         }
     }
 
@@ -201,31 +214,21 @@ impl<'a> GroupInMaking<'a> {
         &mut self,
         all: &Workload<'_>,
         shape: Shape,
-        portion: Portion,
+        portion: &Portion,
         rng: &mut ChaCha8Rng,
     ) {
         let before = self.instances.map(|_| self.lanes.clone());
         let carried = self.prove(all);
         let timed = all.filtered(&carried);
-        let shape = if timed.arrives() {
-            shape.within(timed.len())
-        } else {
-            shape
-        };
-        let finished = self.measure_instances(&timed, shape, portion, rng);
+        let shape = fitting(shape, &timed);
+        let rounds = portion.rounds;
+        let finished = self.measure_instances(&timed, shape, portion, self.packets, rng);
         if let (true, Some(lanes)) = (self.stopped(), before) {
             self.lanes = lanes;
             return;
         }
-        let outer_mtu = self.bench.setup.outer_mtu;
-        self.payers.count(&timed, &self.lanes, outer_mtu);
-        self.packets += timed.len() as u64;
-        self.inner_bytes += walked_bytes(&timed, shape);
-        for packet in timed.iter() {
-            *self.sizes.entry(packet.len() as u32).or_default() += 1;
-        }
-        self.shape.get_or_insert(shape);
-        self.rounds = self.rounds.max(portion.rounds);
+        self.count(&timed, shape);
+        self.rounds = self.rounds.max(rounds);
         if !timed.is_empty() {
             self.instances = Some(
                 self.instances
@@ -234,37 +237,91 @@ impl<'a> GroupInMaking<'a> {
         }
     }
 
+    /// Measures some instances on packets that are all of the group, and proves every case before
+    /// the first of them. Instances that were finished count.
+    pub fn sweep(
+        &mut self,
+        all: &Workload<'_>,
+        shape: Shape,
+        portion: &Portion,
+        rng: &mut ChaCha8Rng,
+    ) {
+        let proven = self.carried.take();
+        let is_first = proven.is_none();
+        let carried = proven.unwrap_or_else(|| self.prove(all));
+        let timed = all.filtered(&carried);
+        self.carried = Some(carried);
+        let shape = fitting(shape, &timed);
+        if is_first {
+            self.count(&timed, shape);
+        }
+        if !timed.is_empty() {
+            self.rounds = self.rounds.max(portion.rounds);
+            self.instances = Some(self.measure_instances(&timed, shape, portion, 0, rng));
+        }
+    }
+
+    /// Instances that every chunk has.
+    pub fn instances(&self) -> u32 {
+        self.instances.unwrap_or(0)
+    }
+
+    /// Counts packets that are timed.
+    fn count(&mut self, timed: &Workload<'_>, shape: Shape) {
+        let outer_mtu = self.bench.setup.outer_mtu;
+        self.payers.count(timed, &self.lanes, outer_mtu);
+        self.packets += timed.len() as u64;
+        self.inner_bytes += walked_bytes(timed, shape);
+        for packet in timed.iter() {
+            *self.sizes.entry(packet.len() as u32).or_default() += 1;
+        }
+        self.shape.get_or_insert(shape);
+    }
+
     fn stopped(&self) -> bool {
         self.bench.stop.load(Ordering::Relaxed)
     }
 
-    /// Measures fresh instances until there are enough, or the time is up; returns how many. One
-    /// that had to share its core is measured again, as long as there is time, and no more of
-    /// them than there are to be.
+    /// Measures fresh instances until there are enough, or the time is up; returns how many there
+    /// are then. One that had to share its core is measured again, as long as there is time, and no
+    /// more of them than there are to be. So many packets of other chunks are timed already.
     fn measure_instances(
         &mut self,
         timed: &Workload<'_>,
         shape: Shape,
-        portion: Portion,
+        portion: &Portion,
+        before: u64,
         rng: &mut ChaCha8Rng,
     ) -> u32 {
         if timed.is_empty() {
             return 0;
         }
         let start = Instant::now();
-        let (mut instance, mut spare) = (0, portion.instances);
-        while instance < portion.instances {
-            let late = start.elapsed().as_secs_f64() > portion.seconds_max;
+        let Range {
+            start: mut instance,
+            end,
+        } = portion.instances.clone();
+        let (again_seconds, mut spare) = portion.again;
+        let again_before = self.again_seconds;
+        while instance < end {
+            let again = self.again_seconds - again_before;
+            let late = start.elapsed().as_secs_f64() - again > portion.seconds_max;
             let may_end = instance >= INSTANCES_MIN && instance.is_multiple_of(INSTANCES_STEP);
             if late && may_end {
                 return instance;
             }
-            let may_again = !late && spare > 0;
+            let may_again = again < again_seconds && spare > 0;
             // A moved heap: fresh keys alone would find their tables where the last ones were.
             let displacement: Vec<u8> = vec![0; rng.random_range(64..65_536)];
             let rounds = portion.rounds;
             let begin = Instant::now();
-            let counts = self.measure_instance(instance, timed, shape, rounds, may_again, rng);
+            let walk = Walk {
+                timed,
+                shape,
+                rounds,
+                before,
+            };
+            let counts = self.measure_instance(instance, &walk, may_again, rng);
             std::hint::black_box(&displacement);
             if self.stopped() {
                 return instance;
@@ -277,7 +334,7 @@ impl<'a> GroupInMaking<'a> {
                 self.again_seconds += begin.elapsed().as_secs_f64();
             }
         }
-        portion.instances
+        end
     }
 
     /// Walks every case over all packets; returns which packets all of them carry.
@@ -312,12 +369,16 @@ impl<'a> GroupInMaking<'a> {
     fn measure_instance(
         &mut self,
         instance: u32,
-        timed: &Workload<'_>,
-        shape: Shape,
-        rounds: usize,
+        walk: &Walk<'_, '_>,
         may_again: bool,
         rng: &mut ChaCha8Rng,
     ) -> bool {
+        let Walk {
+            timed,
+            shape,
+            rounds,
+            before,
+        } = *walk;
         let mut opened: Vec<Lane> = Vec::new();
         let mut of: Vec<usize> = Vec::new();
         // One seed for all: cases that are compared share keys, routes and hashes, each in
@@ -396,7 +457,7 @@ impl<'a> GroupInMaking<'a> {
             let others: Vec<Option<&Samples>> =
                 lane.against.iter().map(|o| samples.get(o)).collect();
             match values(mine, &others) {
-                Some(values) => lane.add_instance(instance, values, mine, timed, self.packets),
+                Some(values) => lane.add_instance(instance, values, mine, timed, before),
                 None => lane.failed = Some("no reading could be used".to_owned()),
             }
         }
@@ -442,7 +503,7 @@ impl<'a> GroupInMaking<'a> {
     }
 
     /// The group, or nothing where no instance was finished.
-    pub fn finish(mut self) -> Option<Group> {
+    pub fn finish(&mut self) -> Option<Group> {
         let shape = self.shape?;
         let instances = self.instances.unwrap_or(0);
         if instances == 0 && self.stopped() {
@@ -458,7 +519,6 @@ impl<'a> GroupInMaking<'a> {
             packets_per_reading: shape.packets_per_reading,
             instances,
             sizes: &self.sizes,
-            kept: self.subject.kind != WorkloadKind::Class,
         };
         let ids: Vec<&'static str> = self.lanes.iter().map(|lane| lane.case.id).collect();
         let rows = self
@@ -479,13 +539,13 @@ impl<'a> GroupInMaking<'a> {
         let anchor_width = self.anchor(|anchor| anchor.width);
         Some(Group {
             kind: self.subject.kind,
-            workload: self.subject.workload,
-            capture: self.subject.capture,
+            workload: self.subject.workload.clone(),
+            capture: self.subject.capture.clone(),
             temperature: self.subject.temperature,
             flows: self.subject.flows,
             packets: self.packets,
             mean_inner_bytes: self.inner_bytes / self.packets.max(1) as f64,
-            sizes: self.sizes,
+            sizes: self.sizes.clone(),
             burst: shape.burst as u32,
             packets_per_reading: shape.packets_per_reading as u32,
             instances,
@@ -497,9 +557,14 @@ impl<'a> GroupInMaking<'a> {
             rows,
             null_gate,
             stalls,
-            passes: self.passes,
+            passes: self.passes.clone(),
             payers,
         })
+    }
+
+    /// Instances that were measured again.
+    pub fn measured_again(&self) -> u32 {
+        self.measured_again
     }
 
     /// What was measured again took so long, s.
@@ -515,6 +580,24 @@ impl<'a> GroupInMaking<'a> {
     fn anchor(&self, part: impl Fn(&Anchor) -> f64) -> f64 {
         let parts: Vec<f64> = self.anchors.kept().iter().map(part).collect();
         median(&parts).unwrap_or(0.0)
+    }
+}
+
+/// What an instance walks over.
+struct Walk<'w, 'c> {
+    timed: &'w Workload<'c>,
+    shape: Shape,
+    rounds: usize,
+    /// Packets of other chunks.
+    before: u64,
+}
+
+/// The shape for these packets.
+fn fitting(shape: Shape, timed: &Workload<'_>) -> Shape {
+    if timed.arrives() {
+        shape.within(timed.len())
+    } else {
+        shape
     }
 }
 

@@ -49,11 +49,6 @@ impl Pace {
         planned * (left / self.planned_left.max(1e-9)).min(STRETCH_MAX)
     }
 
-    /// So many planned seconds are left.
-    pub fn left(&mut self, planned: f64) {
-        self.planned_left = planned;
-    }
-
     /// Some work is done that was planned to take `planned` seconds. It took `taken` where the
     /// pilot, knowing how much of it would be done, said `predicted`.
     pub fn done(&mut self, planned: f64, predicted: f64, taken: f64) {

@@ -1,6 +1,7 @@
 //! What measuring costs on this machine, and how much of a workload fits a time: planned from a
 //! pilot, so that the same command takes as long on a slow machine as on a fast one.
 
+use std::ops::Range;
 use std::time::Instant;
 
 use rand_chacha::ChaCha8Rng;
@@ -22,6 +23,8 @@ const READINGS: (usize, usize) = (4, 400);
 const VISITS_A_ROUND: usize = 4;
 /// How far a portion may outgrow its share while it is measured.
 const PATIENCE: f64 = 1.3;
+/// Part of a group's time that may go into instances that are measured again.
+pub const AGAIN_PART: f64 = 0.5;
 
 /// Time that all lanes of a group take together.
 #[derive(Clone, Copy, Debug)]
@@ -164,6 +167,16 @@ impl Work {
     }
 }
 
+impl Work {
+    /// The most rounds that fit, and no fewer than there must be.
+    fn most_rounds(&self, fits: impl Fn(usize) -> bool) -> usize {
+        let most = (self.units_min..=self.units_max).collect::<Vec<_>>();
+        let fitting = most.partition_point(|units| fits(units * self.unit_rounds));
+        let units = most[..fitting].last().copied().unwrap_or(self.units_min);
+        units * self.unit_rounds
+    }
+}
+
 /// Turns time into rounds and instances, and back.
 pub struct Planner {
     /// Instances, unless time is short.
@@ -206,15 +219,24 @@ impl Planner {
 
     /// Seconds that so many instances and rounds of some work should take, proof included.
     fn seconds(&self, work: &Work, instances: u32, rounds: usize) -> f64 {
-        let visit = |packets| {
-            let hot = self.cost.visit_seconds(packets, work.mean_bytes);
-            let is_warm = work.shape.readings_per_fill > 1;
-            hot * if is_warm { self.cost.warm_ratio } else { 1.0 }
-        };
+        self.instances_seconds(work, instances, rounds) + self.proof_seconds(work)
+    }
+
+    fn instances_seconds(&self, work: &Work, instances: u32, rounds: usize) -> f64 {
         let visits = (rounds * VISITS_A_ROUND) as f64;
-        let instance = self.cost.open_seconds + visits * visit(work.shape.arena_packets());
-        // The proof opens every case once more and walks over all packets.
-        f64::from(instances) * instance + self.cost.open_seconds + visit(work.packets)
+        let visit = self.visit_seconds(work, work.shape.arena_packets());
+        f64::from(instances) * (self.cost.open_seconds + visits * visit)
+    }
+
+    /// The proof opens every case once more and walks over all packets.
+    fn proof_seconds(&self, work: &Work) -> f64 {
+        self.cost.open_seconds + self.visit_seconds(work, work.packets)
+    }
+
+    fn visit_seconds(&self, work: &Work, packets: usize) -> f64 {
+        let hot = self.cost.visit_seconds(packets, work.mean_bytes);
+        let is_warm = work.shape.readings_per_fill > 1;
+        hot * if is_warm { self.cost.warm_ratio } else { 1.0 }
     }
 
     /// Seconds of the least that is planned for some work: all instances, fewest rounds.
@@ -233,11 +255,8 @@ impl Planner {
     /// where the fewest are too many, fewer instances.
     pub fn fit(&self, work: &Work, seconds: f64, slowness: f64) -> (Portion, f64) {
         let pilot_seconds = seconds / slowness;
-        let of = |units: usize| self.seconds(work, self.instances, units * work.unit_rounds);
-        let most = (work.units_min..=work.units_max).collect::<Vec<_>>();
-        let fitting = most.partition_point(|units| of(*units) <= pilot_seconds);
-        let units = most[..fitting].last().copied().unwrap_or(work.units_min);
-        let rounds = units * work.unit_rounds;
+        let of = |rounds| self.seconds(work, self.instances, rounds);
+        let rounds = work.most_rounds(|rounds| of(rounds) <= pilot_seconds);
         let least = self.instances.min(INSTANCES_MIN);
         let instances = (least..=self.instances)
             .rev()
@@ -245,11 +264,37 @@ impl Planner {
             .find(|n| self.seconds(work, *n, rounds) <= pilot_seconds)
             .unwrap_or(least);
         let portion = Portion {
+            instances: 0..instances,
+            rounds,
+            seconds_max: seconds * PATIENCE,
+            again: (seconds * AGAIN_PART, instances),
+        };
+        (portion, self.seconds(work, instances, rounds))
+    }
+
+    /// The same for some of the instances: as many rounds as fit. The first come with the proof.
+    /// `again` is for those that are measured again.
+    pub fn part(
+        &self,
+        work: &Work,
+        instances: Range<u32>,
+        (seconds, slowness): (f64, f64),
+        again: (f64, u32),
+    ) -> (Portion, f64) {
+        let proof = match instances.start {
+            0 => self.proof_seconds(work),
+            _ => 0.0,
+        };
+        let count = instances.end.saturating_sub(instances.start);
+        let of = |rounds| self.instances_seconds(work, count, rounds) + proof;
+        let rounds = work.most_rounds(|rounds| of(rounds) <= seconds / slowness);
+        let portion = Portion {
             instances,
             rounds,
             seconds_max: seconds * PATIENCE,
+            again,
         };
-        (portion, self.seconds(work, instances, rounds))
+        (portion, of(rounds))
     }
 }
 
@@ -293,14 +338,14 @@ mod tests {
         ] {
             let least = planner.least_seconds(&work);
             let (ample, predicted) = planner.fit(&work, 3.0 * least, 1.0);
-            assert_eq!(ample.instances, 10);
+            assert_eq!(ample.instances, 0..10);
             assert!(predicted <= 3.0 * least && ample.rounds > work.unit_rounds);
             let (slow, _) = planner.fit(&work, 3.0 * least, 2.0);
-            assert!(slow.rounds < ample.rounds && slow.instances == 10);
+            assert!(slow.rounds < ample.rounds && slow.instances == (0..10));
             let (short, _) = planner.fit(&work, least * 0.75, 1.0);
             let fewer = INSTANCES_MIN..10;
-            assert!(fewer.contains(&short.instances), "{short:?}");
-            assert_eq!(short.instances % INSTANCES_STEP, 0);
+            assert!(fewer.contains(&short.instances.end), "{short:?}");
+            assert_eq!(short.instances.end % INSTANCES_STEP, 0);
             let (none, predicted) = planner.fit(&work, 0.0, 1.0);
             // A mix is never timed in part.
             let walk = work.shape.readings_per_walk(work.packets);
@@ -308,9 +353,14 @@ mod tests {
             assert!(none.rounds >= walk || !is_mix, "{none:?}");
             assert_eq!(
                 (none.instances, none.rounds),
-                (INSTANCES_MIN, work.units_min * work.unit_rounds)
+                (0..INSTANCES_MIN, work.units_min * work.unit_rounds)
             );
             assert!((predicted - planner.floor_seconds(&work)).abs() < 1e-12);
+            // In parts it takes as long, the proof once.
+            let seconds =
+                |instances: Range<u32>| planner.part(&work, instances, (0.0, 1.0), (0.0, 0)).1;
+            let parts = seconds(0..2) + seconds(2..INSTANCES_MIN);
+            assert!((parts - predicted).abs() < 1e-9, "{parts} {predicted}");
         }
     }
 }

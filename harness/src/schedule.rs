@@ -86,7 +86,7 @@ impl Schedule {
         let (mut size_seconds, mut instances_min) = (0.0, planner.instances);
         for (portion, predicted) in fits {
             size_seconds += predicted;
-            instances_min = instances_min.min(portion.instances);
+            instances_min = instances_min.min(portion.instances.end);
         }
         let left = (seconds - size_seconds).max(seconds * CAPTURES_SHARE_MIN);
         let walks = |cap: u64, classes| -> f64 {

@@ -28,8 +28,6 @@ pub struct Context<'a> {
     pub instances: u32,
     /// IP total lengths, and how many packets have each.
     pub sizes: &'a BTreeMap<u32, u64>,
-    /// Their tails are kept: not of a size class, whose packets the capture's own tail has.
-    pub kept: bool,
 }
 
 /// The slowest packets of all instances and chunks, of one half of a path.
@@ -71,7 +69,7 @@ impl TailSum {
 
     /// The tails that so many packets suffice for.
     pub fn tails(&self, latency: &Latency, context: &Context<'_>) -> Vec<Tail> {
-        if !context.kept || latency.packets() == 0 {
+        if latency.packets() == 0 {
             return Vec::new();
         }
         let mut kept: Vec<(u64, Kept)> = self.0.iter().map(|(ns, kept)| (ns, *kept)).collect();
@@ -242,7 +240,6 @@ mod tests {
             packets_per_reading: 32,
             instances: 4,
             sizes: &sizes,
-            kept: true,
         };
         let mut latency = Latency::default();
         let mut slowest = Slowest::default();
@@ -267,11 +264,6 @@ mod tests {
         assert_eq!(tail.packets, tail.causes.values().sum::<u64>());
         assert_eq!(tail.exemplars[0].ns, 1999);
         assert_eq!(tail.exemplars.last().map(|of| of.ns), Some(tail.from_ns));
-        let class = Context {
-            kept: false,
-            ..context
-        };
-        assert_eq!(sum.tails(&latency, &class), []);
         // A hundred times as many: the hundredth part of them was not kept whole.
         for at in 0..200_000_u64 {
             latency.record((at % 2000) as f64);

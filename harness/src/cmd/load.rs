@@ -143,7 +143,7 @@ pub fn load(arguments: &LoadArguments) -> Result<ExitCode, Failure> {
     if let (Kind::Capture, Some((path, gap_sum))) = (bench.kind, &packets.more) {
         run.stream(&Stream {
             path,
-            limits: run::limits(&arguments.selection),
+            limits: captures::limits(&arguments.selection),
             gap_sum: *gap_sum,
             workload,
         })?;
@@ -196,7 +196,7 @@ fn packets(
         None => captures::bundled_sources()?.into_iter().next(),
     };
     let source = source.ok_or_else(|| Failure::Failed("no capture is bundled; name one".into()))?;
-    Packets::of_capture(source, run::limits(selection), most, stop)
+    Packets::of_capture(source, captures::limits(selection), most, stop)
 }
 
 /// The capture's gaps, where they are asked for.

@@ -11,9 +11,9 @@ use tunneltax_core::clock::Clock;
 use tunneltax_core::path::received::Arrival;
 use tunneltax_core::path::{Case, Setup, cases, find, receiving};
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::record::{self, Record, WorkloadKind};
+use tunneltax_reports::record::{self, Record, Temperature, WorkloadKind};
 
-use super::run::{Run, seconds, setup, stop_on_interrupt};
+use super::run::{conclude, seconds, setup, stop_on_interrupt};
 use crate::captures::{self, Look, Survey};
 use crate::cli::{RunArguments, RunOptions};
 use crate::core_share::CoreShare;
@@ -29,10 +29,12 @@ use crate::payers::Names;
 use crate::plan::{Cost, Planner, Work};
 use crate::progress;
 use crate::received::{Bundle, Keyring, Received, receive};
+use crate::running::{LANES_MAX, Run, RunGroup};
 use crate::sample::Sample;
 use crate::schedule::{CAPTURE_PACKETS_MIN, INSTANCES, TEMPERATURES};
 use crate::select::{select_receiving, without_library};
 use crate::sides::Sides;
+use crate::sweeps::{SWEEPS, Swept};
 
 /// What the step from `forward` to a case that opens is.
 const STEP: &str = "opening";
@@ -123,27 +125,52 @@ fn measure(
     if !options.json && !options.quiet {
         output::print(&describe(opened, &parts, seconds))?;
     }
+    let benches = parts.iter().map(|part| Bench {
+        cases: &part.cases,
+        tunnel_twin: part.tunnel.id,
+        ..bench
+    });
+    let benches: Vec<Bench<'_>> = benches.collect();
     let mut run = Run {
         record: Record {
             cases: all.iter().map(|case| case_of_record(case)).collect(),
-            captures: captures_of_record(opened, &parts),
             ..outset::begin(&bench, options, pinned, &[])
         },
+        at_once: groups * bench.lanes() > LANES_MAX,
+        groups: Vec::new(),
+        captures: captures_of_record(opened, &parts)
+            .into_iter()
+            .map(Some)
+            .collect(),
         options,
         bench: &bench,
         sides: &Sides::default(),
         planner: &planner,
-        bar: progress::bar(groups, options.quiet || options.json),
-        anchors: Vec::new(),
+        bar: progress::bar(groups * SWEEPS as usize, options.quiet || options.json),
         pace: Pace::begin(seconds, seconds),
         disturbance,
         rng,
     };
-    for part in &parts {
-        run.received(part, share)?;
+    let mut swept = Vec::new();
+    for (part, bench) in parts.iter().zip(&benches) {
+        for (temperature, (shape, work)) in TEMPERATURES
+            .into_iter()
+            .zip(part.works(&planner, part.arrivals.len()))
+        {
+            let group = GroupInMaking::new(bench, part.subject(temperature), Arc::new([]));
+            let new = Swept::new(run.groups.len(), shape, work, share);
+            swept.push((part, new.at_once(run.at_once)));
+            run.groups.push(RunGroup::new(group));
+        }
+    }
+    for sweep in 0..SWEEPS {
+        for (part, swept) in &mut swept {
+            run.swept(swept, &part.workload(), sweep);
+        }
+        run.write()?;
     }
     run.bar.finish_and_clear();
-    run.conclude()
+    conclude(run)
 }
 
 /// A capture, and what of it was opened.
@@ -203,6 +230,23 @@ impl<'r> Part<'r> {
         })
     }
 
+    /// The packets as they arrive.
+    fn workload(&self) -> Workload<'_> {
+        let of = self.bundle;
+        Workload::of_arrivals(of.case.framing, &of.sas, &self.arrivals)
+    }
+
+    /// The group that it becomes.
+    fn subject(&self, temperature: Temperature) -> Subject {
+        Subject {
+            kind: WorkloadKind::Received,
+            workload: self.name.clone(),
+            capture: Some(self.survey.name.clone()),
+            temperature,
+            flows: None,
+        }
+    }
+
     /// Longest and mean packet, as it arrives.
     fn sealed_bytes(&self) -> (usize, f64) {
         let lengths = || self.arrivals.iter().map(|arrival| arrival.sealed.len());
@@ -236,36 +280,6 @@ impl<'r> Part<'r> {
         };
         let mut sample = Sample::new(keep, all as u64);
         self.arrivals.retain(|arrival| sample.takes(&arrival.inner));
-    }
-}
-
-impl Run<'_> {
-    /// Measures a part at both temperatures.
-    fn received(&mut self, part: &Part<'_>, seconds: f64) -> Result<(), Failure> {
-        let bundle = part.bundle;
-        let workload = Workload::of_arrivals(bundle.case.framing, &bundle.sas, &part.arrivals);
-        let works = part.works(self.planner, part.arrivals.len());
-        for (temperature, (shape, work)) in TEMPERATURES.into_iter().zip(works) {
-            if self.stopped() {
-                return Ok(());
-            }
-            let bench = Bench {
-                cases: &part.cases,
-                tunnel_twin: part.tunnel.id,
-                ..*self.bench
-            };
-            let subject = Subject {
-                kind: WorkloadKind::Received,
-                workload: part.name.clone(),
-                capture: Some(part.survey.name.clone()),
-                temperature,
-                flows: None,
-            };
-            let mut group = GroupInMaking::new(&bench, subject, Arc::new([]));
-            self.measure(&mut group, &workload, shape, &work, seconds);
-            self.keep(group)?;
-        }
-        Ok(())
     }
 }
 

@@ -12,10 +12,10 @@ use tunneltax_core::proof::{self, Proof};
 use tunneltax_core::vectors;
 use tunneltax_core::workload::Workload;
 
-use super::run::{limits, setup};
+use super::run::setup;
 use super::verify_keys::verify_keys;
 use super::verify_write::{Tunnels, writers};
-use crate::captures::{self, Look, Survey};
+use crate::captures::{self, Look, Survey, limits};
 use crate::cli::{Format, VerifyArguments};
 use crate::failure::{CUT_CAPTURE, Failure};
 use crate::output;

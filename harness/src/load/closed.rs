@@ -251,7 +251,9 @@ fn alike(series: &mut [Vec<f64>]) {
     let whole = mean(&means);
     for (repetition, of) in series.iter_mut().zip(means) {
         if of > 0.0 {
-            repetition.iter_mut().for_each(|ns| *ns *= whole / of);
+            for ns in repetition {
+                *ns *= whole / of;
+            }
         }
     }
 }

@@ -197,8 +197,11 @@ pub fn reasons(counts: &BTreeMap<String, u64>) -> String {
     parts.join(", ")
 }
 
+/// A column, and what it counts.
+type Column = (&'static str, fn(&Capture) -> u64);
+
 /// Columns of [`left_out`] that are there only where one of the captures has something in them.
-const AT_TIMES: [(&str, fn(&Capture) -> u64); 3] = [
+const AT_TIMES: [Column; 3] = [
     ("super-frames", |capture| capture.super_frames),
     ("segments", |capture| capture.segments),
     ("checksums filled in", |capture| capture.checksums_filled),
@@ -228,7 +231,7 @@ pub fn left_out(record: &Record) -> Option<Table> {
     })
 }
 
-fn capture_row(capture: &Capture, extra: &[(&str, fn(&Capture) -> u64)]) -> TableRow {
+fn capture_row(capture: &Capture, extra: &[Column]) -> TableRow {
     let number = |value| Cell::Number(count(value));
     let mut cells = vec![number(capture.frames_read)];
     cells.extend(extra.iter().map(|(_, of)| number(of(capture))));
