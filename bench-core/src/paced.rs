@@ -67,6 +67,9 @@ pub struct Stretch<'a> {
 pub enum Arrivals<'a> {
     /// One is always there: the closed loop.
     Always,
+    /// As many are there as these say, turn by turn, from 1 to the burst: a closed loop whose next
+    /// turn no branch predictor knows.
+    Mixed(&'a [u8]),
     /// At these times, in ticks from the begin of the trial, never falling.
     At(&'a mut dyn FnMut() -> u64),
 }
@@ -154,7 +157,11 @@ impl<'w, 'a> Paced<'w, 'a> {
     ) -> Result<(), Wrong> {
         let mut place = Place::default();
         let mut next = 0;
-        let closed = matches!(arrivals, Arrivals::Always);
+        let ready = match arrivals {
+            Arrivals::Always => Ready::Burst,
+            Arrivals::Mixed(counts) => Ready::Mixed(counts),
+            Arrivals::At(_) => Ready::WhenDue,
+        };
         while next < packets {
             let fresh = (self.frames.len() - place.waiting).min(packets - next);
             let filled = place.waiting + fresh;
@@ -169,7 +176,7 @@ impl<'w, 'a> Paced<'w, 'a> {
                 dropped: 0,
                 longest: place.waiting,
             };
-            place.now = self.run(rules, closed, filled, next == packets, place.now, &mut line);
+            place.now = self.run(rules, ready, filled, next == packets, place.now, &mut line);
             seen(&Stretch {
                 turns: &self.turns,
                 due: &self.due[..line.head],
@@ -199,7 +206,7 @@ impl<'w, 'a> Paced<'w, 'a> {
             self.frames[slot].load(self.workload.packet(position));
             self.at[slot] = position % self.workload.len().max(1);
             self.due[slot] = match arrivals {
-                Arrivals::Always => 0,
+                Arrivals::Always | Arrivals::Mixed(_) => 0,
                 Arrivals::At(next) => next(),
             };
         }
@@ -245,7 +252,7 @@ impl<'w, 'a> Paced<'w, 'a> {
     fn run(
         &mut self,
         rules: Rules,
-        closed: bool,
+        ready: Ready<'_>,
         filled: usize,
         last: bool,
         resume: u64,
@@ -263,11 +270,13 @@ impl<'w, 'a> Paced<'w, 'a> {
         } = self;
         turns.clear();
         idle_stalls.clear();
-        let ring = if closed {
-            rules.burst
-        } else {
-            rules.ring.min(frames.len() / 2)
+        let closed = !matches!(ready, Ready::WhenDue);
+        let (mut ring, mixed) = match ready {
+            Ready::Burst => (rules.burst, &[][..]),
+            Ready::Mixed(counts) => (rules.burst, counts),
+            Ready::WhenDue => (rules.ring.min(frames.len() / 2), &[][..]),
         };
+        let mut next_counts = mixed.iter().cycle();
         let mut pending: u32 = 0;
         let mut begin = resume;
         let origin = clock::now().wrapping_sub(resume);
@@ -286,6 +295,9 @@ impl<'w, 'a> Paced<'w, 'a> {
                 idle_stalls.push(now - begin);
             }
             begin = now;
+            if let Some(count) = next_counts.next() {
+                ring = usize::from(*count);
+            }
             while line.next < filled && due[line.next] <= now {
                 if line.tail - line.head < ring {
                     if line.tail != line.next {
@@ -319,6 +331,17 @@ impl<'w, 'a> Paced<'w, 'a> {
             pending = count as u32;
         }
     }
+}
+
+/// Which of the packets are there when the loop looks.
+#[derive(Clone, Copy)]
+enum Ready<'r> {
+    /// A burst.
+    Burst,
+    /// So many, turn by turn.
+    Mixed(&'r [u8]),
+    /// Those that are due.
+    WhenDue,
 }
 
 /// Frames that wait: from `head` to `tail`; the next that comes is at `next`.
@@ -377,6 +400,16 @@ mod tests {
             assert_eq!(turns.iter().map(|turn| turn.packets).sum::<u32>(), 1000);
             assert!(turns.iter().filter(|turn| turn.packets < 8).count() <= 4);
         }
+    }
+
+    #[test]
+    fn a_mixed_loop_takes_as_many_as_it_is_told() {
+        let counts = [1, 3, 8, 2];
+        let mut mixed = Arrivals::Mixed(&counts);
+        let (turns, _, at, dropped) = trial(Gateway::Near, RULES, 280, &mut mixed);
+        assert_eq!((at.len(), dropped), (280, 0));
+        let taken: Vec<u32> = turns.iter().map(|turn| turn.packets).collect();
+        assert_eq!(taken, [1, 3, 8, 2].repeat(20));
     }
 
     #[test]

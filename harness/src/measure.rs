@@ -109,6 +109,9 @@ pub struct Subject {
     pub temperature: Temperature,
     /// Flows that generated packets are spread over.
     pub flows: Option<u64>,
+    /// The slowest of its packets are kept, to be named: not of a size class, whose packets the
+    /// capture's own tail has, and not of what is measured for a model alone.
+    pub names_packets: bool,
 }
 
 /// A group in the making.
@@ -143,8 +146,7 @@ impl<'a> GroupInMaking<'a> {
     /// Nothing measured yet. Time is also summed up by who pays, in these rankings.
     pub fn new(bench: &'a Bench<'a>, subject: Subject, rankings: Arc<[Ranking]>) -> Self {
         let position = |id: &str| bench.cases.iter().position(|c| c.id == id);
-        // Not of a size class, whose packets the capture's own tail has.
-        let names_packets = subject.kind != WorkloadKind::Class;
+        let names_packets = subject.names_packets;
         let mut lanes: Vec<LaneSum> = bench
             .cases
             .iter()

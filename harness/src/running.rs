@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 use tunneltax_core::anchor::Anchor;
 use tunneltax_core::capture::Chunk;
 use tunneltax_core::workload::{Shape, Workload};
-use tunneltax_reports::record::{self, Record};
+use tunneltax_reports::record::{self, Record, WorkloadKind};
 
 use crate::captures::{self, CHUNK_BYTES, Kept, Survey};
 use crate::cli::RunOptions;
@@ -132,6 +132,7 @@ impl Run<'_> {
                     capture: None,
                     temperature,
                     flows: Some(of.flows as u64),
+                    names_packets: !self.is_for_model(of),
                 };
                 let work = Work::generated(of, shape);
                 let group = self.groups.len();
@@ -143,6 +144,12 @@ impl Run<'_> {
             all.push(Packets::Made(of, swept));
         }
         all
+    }
+
+    /// Whether it is measured for the cost model alone.
+    fn is_for_model(&self, of: Generated) -> bool {
+        let sizes = &self.record.model_sizes;
+        of.kind() == WorkloadKind::Size && sizes.contains(&(of.longest() as u32))
     }
 
     /// Captures and their groups. Those that fit are read here.

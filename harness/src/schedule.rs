@@ -326,6 +326,7 @@ impl Part {
             capture: Some(survey.name.clone()),
             temperature: TEMPERATURES[usize::from(self.warm)],
             flows: None,
+            names_packets: self.class.is_none(),
         }
     }
 }

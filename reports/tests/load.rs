@@ -75,6 +75,7 @@ fn case(name: &str, ns: f64) -> LoadCase {
                 burst_ns: estimate(ns),
                 single_ns: estimate(1.2 * ns),
                 turn_ns: estimate(20.0),
+                mixed_ns: Some(estimate(9.0)),
                 limit_pps: estimate(1e9 / ns),
                 limit_gbps: 1e3 / ns,
                 idle: Vec::new(),

@@ -244,6 +244,7 @@ impl<'r> Part<'r> {
             capture: Some(self.survey.name.clone()),
             temperature,
             flows: None,
+            names_packets: true,
         }
     }
 

@@ -44,6 +44,8 @@ struct Round {
     alone_ns: Vec<f32>,
     /// In full bursts: ns, the first packet's place among the frames, and packets.
     bursts: Vec<(f32, u32, u32)>,
+    /// Turns of so many packets in mixed order: ns, the first packet's place, and packets.
+    mixed: Vec<(f32, u32, u32)>,
     /// After idle time, by [`IDLE_NS`]: how much longer than alone.
     after_idle: [Vec<f32>; IDLE_NS.len()],
     /// Time in which the loop of idle trials was watched, and the stalls of its polls.
@@ -116,6 +118,11 @@ impl Closed {
         self.rounds.pop();
     }
 
+    /// How many there are.
+    pub fn rounds(&self) -> usize {
+        self.rounds.len()
+    }
+
     /// A repetition in turns of one.
     pub fn single(&mut self, spans_ns: Vec<f32>) {
         let alone_ns = typical(self.positions, &[&spans_ns]).unwrap_or_default();
@@ -128,6 +135,13 @@ impl Closed {
     pub fn burst(&mut self, ns: f64, first: usize, packets: u32) {
         if let Some(round) = self.rounds.last_mut() {
             round.bursts.push((ns as f32, first as u32, packets));
+        }
+    }
+
+    /// A turn of some packets in a row of others: the same.
+    pub fn mixed(&mut self, ns: f64, first: usize, packets: u32) {
+        if let Some(round) = self.rounds.last_mut() {
+            round.mixed.push((ns as f32, first as u32, packets));
         }
     }
 
@@ -211,7 +225,13 @@ impl Closed {
             .collect();
         let clean: Vec<&[f64]> = series.iter().map(Vec::as_slice).collect();
         let by_packet = by_packet(self.positions, &clean);
-        let by_packet_ns = by_packet.iter().map(|ns| scale * mean(ns)).collect();
+        let by_packet_ns: Vec<f64> = by_packet.iter().map(|ns| scale * mean(ns)).collect();
+        let takes = |first: u32, packets: u32| {
+            let places = first as usize..(first + packets) as usize;
+            let of = |place: usize| -> f64 { by_packet_ns[place % by_packet_ns.len()] };
+            turn_ns + places.map(of).sum::<f64>()
+        };
+        let mixed_ns = longer_mixed(&rounds, &mut out, takes);
         let idle = idle_classes(&rounds, &mut out);
         let idle_extra_ns = IDLE_NS.map(|gap_ns| {
             let of = idle.iter().find(|of| (of.gap_ns - gap_ns).abs() < 0.5)?;
@@ -226,6 +246,7 @@ impl Closed {
             service: Service {
                 series_ns,
                 turn_ns,
+                mixed_ns,
                 idle,
             },
             threshold_ns,
@@ -276,6 +297,19 @@ fn in_bursts(rounds: &[&Round], out: &mut Out, at: impl Fn(usize) -> f64) -> Opt
         count += f64::from(*packets);
     }
     Some(sum_ns / count)
+}
+
+/// What turns of unforeseen numbers of packets take longer than is expected of them, mean; no less
+/// than nothing.
+fn longer_mixed(rounds: &[&Round], out: &mut Out, takes: impl Fn(u32, u32) -> f64) -> f64 {
+    let turns = rounds.iter().flat_map(|round| &round.mixed);
+    let longer: Vec<f64> = turns
+        .map(|(ns, first, packets)| {
+            let expected_ns = takes(*first, *packets);
+            out.without(f64::from(*ns), expected_ns, true) - expected_ns
+        })
+        .collect();
+    mean(&longer).max(0.0)
 }
 
 fn idle_classes(rounds: &[&Round], out: &mut Out) -> Vec<AfterIdle> {
@@ -410,6 +444,24 @@ mod tests {
             (sum + turns - bursts).abs() < 1e-3 * bursts,
             "{sum} + {turns}, {bursts}"
         );
+    }
+
+    #[test]
+    fn turns_of_unforeseen_numbers_of_packets_take_longer() {
+        let mut closed = closed();
+        assert!(closed.found(4).unwrap().service.mixed_ns.abs() < 1e-9);
+        let packet = |at: usize| [100.0, 300.0][at % 2];
+        let mut first = 0;
+        for packets in [1, 3, 2].repeat(100) {
+            let own: f64 = (first..first + packets).map(packet).sum();
+            let stall = if first == 60 { 70_000.0 } else { 0.0 };
+            closed.mixed(20.0 + own + 25.0 + stall, first, packets as u32);
+            first += packets;
+        }
+        let found = closed.found(4).unwrap();
+        // One turn in 300 is taken for what was expected of it.
+        assert!((found.service.mixed_ns - 25.0).abs() < 0.2);
+        assert_eq!(found.stall_count, 4);
     }
 
     /// Settling makes the first walk slower: what is expected of a packet is the mean of all walks.

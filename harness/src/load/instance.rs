@@ -3,6 +3,8 @@
 
 use std::ops::RangeInclusive;
 
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use tunneltax_core::clock::Clock;
 use tunneltax_core::paced::{Arrivals, Paced, Rules, Stretch, Wrong};
 use tunneltax_core::workload::Workload;
@@ -400,6 +402,16 @@ fn close(bench: &Bench<'_>, paced: &mut Paced<'_, '_>, closed: &mut Closed) -> R
         },
     )?;
     closed.single(spans);
+    let counts = mixed_counts(paced.room(), burst, closed.rounds() as u64);
+    let mut first = 0;
+    paced.trial(rules, room, &mut Arrivals::Mixed(&counts), |stretch| {
+        each_turn(stretch, |turn, due, _| {
+            if first >= SETTLE.min(room / 2) {
+                closed.mixed(clock.ns(turn.end - turn.begin), first, turn.packets);
+            }
+            first += due.len();
+        });
+    })?;
     paced.trial(rules, room, &mut Arrivals::Always, |stretch| {
         let mut first = 0;
         each_turn(stretch, |turn, due, _| {
@@ -409,6 +421,14 @@ fn close(bench: &Bench<'_>, paced: &mut Paced<'_, '_>, closed: &mut Closed) -> R
             first += due.len();
         });
     })
+}
+
+/// Numbers of packets, each twice as seldom as one less, as many as may be needed.
+fn mixed_counts(room: usize, burst: usize, seed: u64) -> Vec<u8> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let most = burst.min(usize::from(u8::MAX)) as u32;
+    let mut count = || (rng.random::<u64>().trailing_zeros() + 1).min(most) as u8;
+    (0..room).map(|_| count()).collect()
 }
 
 /// Hands out the turns, each with its packets' times and positions.
@@ -439,6 +459,7 @@ pub fn modelled(bench: &Bench<'_>, found: &Found, trial: &Trial, stalls: bool) -
     let service = Service {
         series_ns: series.map(scaled).collect(),
         turn_ns: found.service.turn_ns * scale,
+        mixed_ns: found.service.mixed_ns * scale,
         idle: idle.collect(),
     };
     let mut queue = Queue::new(bench.rules, &service, stalls, trial.seed);

@@ -210,6 +210,7 @@ impl Tally {
             burst_ns: estimate(&|found| found.burst_ns)?,
             single_ns: estimate(&|found| found.single_ns)?,
             turn_ns: estimate(&|found| found.service.turn_ns)?,
+            mixed_ns: estimate(&|found| found.service.mixed_ns),
             limit_gbps: gbps(limit_pps.mean),
             limit_pps,
             idle: idle.collect(),

@@ -126,6 +126,10 @@ pub struct Service {
     pub single_ns: Estimate,
     /// What a turn takes beside its packets: poll, clock, call.
     pub turn_ns: Estimate,
+    /// What a turn takes longer that begins right behind another and has a number of packets that no
+    /// branch predictor knows. Records from before it was measured have none.
+    #[serde(default)]
+    pub mixed_ns: Option<Estimate>,
     /// 1 / `burst_ns`: the throughput limit.
     pub limit_pps: Estimate,
     /// The same in inner Gbit/s.

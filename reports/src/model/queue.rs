@@ -28,6 +28,9 @@ pub struct Service {
     pub series_ns: Vec<f32>,
     /// What every turn of the loop takes beside its packets, ns: poll, clock, call.
     pub turn_ns: f64,
+    /// What a turn takes longer, ns, that begins right behind another and is no full burst: how many
+    /// packets it has no branch predictor knows.
+    pub mixed_ns: f64,
     /// What a turn takes longer after the loop was idle, by how long it was; shortest first.
     pub idle: Vec<AfterIdle>,
 }
@@ -229,10 +232,12 @@ impl<'s> Queue<'s> {
             None => poll_ns,
         };
         let mut takes_ns = self.service.turn_ns;
+        let count = self.waiting.len().min(self.rules.burst);
         if idle_ns > 0.0 {
             takes_ns += self.after_idle(idle_ns);
+        } else if count < self.rules.burst {
+            takes_ns += self.service.mixed_ns;
         }
-        let count = self.waiting.len().min(self.rules.burst);
         let burst = || self.waiting.iter().take(count);
         for waiting in burst() {
             let of_packet = self.service.series_ns.get(waiting.position);
@@ -312,12 +317,28 @@ mod tests {
         assert!((seen.queue_mean() - 70.0 / 510.0).abs() < 1e-12);
     }
 
+    /// 10 alone, behind idle time: 10-25. 11 and 12 right behind it: 25-57. A full burst is known.
+    #[test]
+    fn a_turn_of_some_packets_behind_another_takes_longer() {
+        let service = Service {
+            series_ns: vec![10.0],
+            turn_ns: 5.0,
+            mixed_ns: 7.0,
+            ..Service::default()
+        };
+        let rules = Rules { burst: 3, ring: 64 };
+        let seen = run(rules, &service, &[10.0, 11.0, 12.0]);
+        assert_eq!(latencies(&seen), [(15, 1), (45, 1), (46, 1)]);
+        let seen = run(rules, &service, &[10.0, 11.0, 12.0, 13.0]);
+        assert_eq!(latencies(&seen), [(15, 1), (47, 1), (48, 1), (49, 1)]);
+    }
+
     #[test]
     fn a_burst_is_what_waits_at_the_poll_and_ends_together() {
         let service = Service {
             series_ns: vec![10.0],
             turn_ns: 5.0,
-            idle: Vec::new(),
+            ..Service::default()
         };
         let rules = Rules { burst: 3, ring: 64 };
         // 0 alone: 0-15. At 15 four wait (1, 2, 3, 15): three go, 15-50. At 50 the fourth goes
@@ -373,6 +394,7 @@ mod tests {
         let service = Service {
             series_ns: vec![100.0],
             turn_ns: 0.0,
+            mixed_ns: 0.0,
             idle: vec![after(1e3, 7.0), after(1e5, 50.0)],
         };
         // Idle for 1 µs, not at all, 90 µs.
