@@ -28,7 +28,7 @@ use crate::sweeps::{SWEEPS, Swept};
 /// Most bytes of captures that are kept in memory from one sweep to the next.
 const HELD_BYTES_MAX: f64 = (64 << 20) as f64;
 /// Most lanes of groups that are measured in sweeps: as much memory as they take.
-pub const LANES_MAX: usize = 1600;
+pub const LANES_MAX: usize = 2400;
 /// Most generated packets that are made anew in every sweep.
 const MADE_ANEW_MAX: usize = 1 << 16;
 
