@@ -124,7 +124,10 @@ pub struct GroupInMaking<'a> {
     inner_bytes: f64,
     sizes: BTreeMap<u32, u64>,
     shape: Option<Shape>,
-    rounds: usize,
+    /// Of the instance that has the fewest; `None` before the first.
+    rounds: Option<usize>,
+    /// Stretches that the instances so far have walked, on packets that are measured in sweeps.
+    walked: usize,
     /// Beside the instances that count.
     anchors: Looks,
     measured_again: u32,
@@ -190,7 +193,8 @@ impl<'a> GroupInMaking<'a> {
             inner_bytes: 0.0,
             sizes: BTreeMap::new(),
             shape: None,
-            rounds: 0,
+            rounds: None,
+            walked: 0,
             anchors: Looks::default(),
             measured_again: 0,
             again_seconds: 0.0,
@@ -223,14 +227,13 @@ impl<'a> GroupInMaking<'a> {
         let carried = self.prove(all);
         let timed = all.filtered(&carried);
         let shape = fitting(shape, &timed);
-        let rounds = portion.rounds;
+        self.walked = 0;
         let finished = self.measure_instances(&timed, shape, portion, self.packets, rng);
         if let (true, Some(lanes)) = (self.stopped(), before) {
             self.lanes = lanes;
             return;
         }
         self.count(&timed, shape);
-        self.rounds = self.rounds.max(rounds);
         if !timed.is_empty() {
             self.instances = Some(
                 self.instances
@@ -258,7 +261,6 @@ impl<'a> GroupInMaking<'a> {
             self.count(&timed, shape);
         }
         if !timed.is_empty() {
-            self.rounds = self.rounds.max(portion.rounds);
             self.instances = Some(self.measure_instances(&timed, shape, portion, 0, rng));
         }
     }
@@ -321,6 +323,7 @@ impl<'a> GroupInMaking<'a> {
                 timed,
                 shape,
                 rounds,
+                first_stretch: self.walked,
                 before,
             };
             let counts = self.measure_instance(instance, &walk, may_again, rng);
@@ -330,6 +333,8 @@ impl<'a> GroupInMaking<'a> {
             }
             if counts {
                 instance += 1;
+                self.walked += rounds * shape.readings_per_fill;
+                self.rounds = Some(self.rounds.map_or(rounds, |fewest| fewest.min(rounds)));
             } else {
                 spare -= 1;
                 self.measured_again += 1;
@@ -379,6 +384,7 @@ impl<'a> GroupInMaking<'a> {
             timed,
             shape,
             rounds,
+            first_stretch,
             before,
         } = *walk;
         let mut opened: Vec<Lane> = Vec::new();
@@ -413,7 +419,7 @@ impl<'a> GroupInMaking<'a> {
             rounds,
             // Where the rounds are no whole walks, every instance has other packets, so that the
             // interval over instances knows of it.
-            first_stretch: instance as usize * rounds * shape.readings_per_fill,
+            first_stretch,
             stop: self.bench.stop,
         };
         let (start, kernel) = (Instant::now(), Disturbance::now());
@@ -553,7 +559,7 @@ impl<'a> GroupInMaking<'a> {
             instances,
             measured_again: self.measured_again,
             shared_percent: 100.0 * f64::from(self.shared) / f64::from(self.counted.max(1)),
-            rounds: self.rounds as u32,
+            rounds: self.rounds.unwrap_or(0) as u32,
             anchor_ghz,
             anchor_width,
             rows,
@@ -590,6 +596,7 @@ struct Walk<'w, 'c> {
     timed: &'w Workload<'c>,
     shape: Shape,
     rounds: usize,
+    first_stretch: usize,
     /// Packets of other chunks.
     before: u64,
 }

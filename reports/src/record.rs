@@ -368,7 +368,7 @@ pub struct Group {
     /// before do not say.
     #[serde(default)]
     pub shared_percent: f64,
-    /// Rounds in an instance; every case is timed twice in a round.
+    /// Rounds of the instance that has the fewest; every case is timed twice in a round.
     pub rounds: u32,
     /// Median core speed beside these rounds.
     pub anchor_ghz: f64,

@@ -156,7 +156,7 @@ fn circumstances(group: &GroupBill<'_>) -> String {
         )
     });
     let mut line = format!(
-        "ns a packet; {} {kind}{flows}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances × {} rounds",
+        "ns a packet; {} {kind}{flows}, {} bytes in the mean; bursts of {}, {} packets a reading; {} instances of {} rounds or more",
         count(of.packets),
         bytes(of.mean_inner_bytes),
         of.burst,
