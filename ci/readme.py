@@ -43,7 +43,8 @@ def shape(table):
     under = ""
     for line in lines[first_head(lines) :]:
         if is_head(line):
-            heads += line.split()
+            # Whose core was shared is another in every run.
+            heads += [head for head in line.split() if head != "†"]
             continue
         if line.startswith("─"):
             continue
