@@ -162,7 +162,7 @@ impl<'r> GroupBill<'r> {
         )
     }
 
-    /// A name of this group, with [`SHARED_MARK`] where its core was shared.
+    /// A name of this group, with a mark (†) where its core was shared.
     pub fn marked(&self, name: &str) -> String {
         let mark = if self.shared_core { SHARED_MARK } else { "" };
         format!("{name}{mark}")
