@@ -160,7 +160,7 @@ captures() {
     ran "$(tail -n 1 "$work/captures.txt")"
 }
 
-# Arbitrary bytes for whatever reads bytes of strangers: FUZZ_SECONDS (60) a target.
+# Arbitrary bytes for whatever reads bytes of strangers: FUZZ_SECONDS (40) a target.
 fuzz() {
     rm -f "$work/fuzz.txt"
     ci/fuzz.sh "$work/fuzz.txt"

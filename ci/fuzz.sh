@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fuzzes: every target of ci/fuzz for FUZZ_SECONDS (default 60) under libFuzzer, two at a time.
+# Fuzzes: every target of ci/fuzz for FUZZ_SECONDS (default 40) under libFuzzer, two at a time.
 #
 #   ci/fuzz.sh [REPORT]           every target; its last line goes to REPORT, too
 #   FUZZ_TARGETS='capture record' ci/fuzz.sh

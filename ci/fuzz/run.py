@@ -3,7 +3,7 @@
     python3 ci/fuzz/run.py BINARY SEEDS FOLDER [REPORT]    what is found and said goes to FOLDER
     python3 ci/fuzz/run.py BINARY SEEDS FOLDER --keep      then chooses the committed corpus anew
 
-FUZZ_SECONDS (60) is the time of a target, FUZZ_TARGETS names some of them.
+FUZZ_SECONDS (40) is the time of a target, FUZZ_TARGETS names some of them.
 """
 
 import os
@@ -32,7 +32,7 @@ class Wrong(Exception):
 
 def seconds():
     """The time of a target."""
-    text = os.environ.get("FUZZ_SECONDS", "60")
+    text = os.environ.get("FUZZ_SECONDS", "40")
     if not text.isascii() or not text.isdigit() or int(text) == 0:
         raise Wrong(f"FUZZ_SECONDS is {text!r}; give a number of seconds from 1")
     return int(text)
