@@ -11,8 +11,7 @@ use tunneltax_core::path::{Case, CaseError, GivenSa, Setup, receiving};
 use tunneltax_core::sa::{Keys, Numbers};
 use tunneltax_core::wire::{self, Fragment, esp, ipv4, ipv6, protocol, udp};
 
-use crate::captures::Survey;
-use crate::captures::limits;
+use crate::captures::{Survey, limits};
 use crate::cli::{MTU, Selection};
 use crate::esp_keys::{self, EspSa};
 use crate::failure::Failure;

@@ -404,3 +404,22 @@ impl InstanceSum {
         self.weight = total;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tunneltax_core::path::find;
+
+    use super::*;
+
+    /// Not a size class, whose packets the capture's own tail has, and not a twin.
+    #[test]
+    fn only_lanes_whose_packets_are_named_keep_a_tail() {
+        let case = find("forward").unwrap();
+        let keeps = |twin_of, names| {
+            let lane = LaneSum::new(case, twin_of, Vec::new(), names);
+            lane.tails.is_some()
+        };
+        assert!(keeps(None, true));
+        assert!(!keeps(None, false) && !keeps(Some(0), true));
+    }
+}

@@ -165,9 +165,7 @@ impl Work {
             units_max: WALKS_MAX,
         }
     }
-}
 
-impl Work {
     /// The most rounds that fit, and no fewer than there must be.
     fn most_rounds(&self, fits: impl Fn(usize) -> bool) -> usize {
         let most = (self.units_min..=self.units_max).collect::<Vec<_>>();

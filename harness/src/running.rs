@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 use indicatif::ProgressBar;
 use rand_chacha::ChaCha8Rng;
@@ -23,7 +22,7 @@ use crate::plan::{Planner, Work};
 use crate::sample::Sample;
 use crate::schedule::{Part, Schedule};
 use crate::sides::{SideCount, Sides};
-use crate::sweeps::{SWEEPS, Swept};
+use crate::sweeps::{SWEEPS, Swept, pace_with};
 
 /// Most bytes of captures that are kept in memory from one sweep to the next.
 const HELD_BYTES_MAX: f64 = (64 << 20) as f64;
@@ -375,11 +374,9 @@ impl Run<'_> {
             let share = self.pace.share(planned);
             let (portion, predicted) = self.planner.fit(&work, share, self.pace.slowness());
             let workload = group.labelled(packets);
-            let (start, before) = (Instant::now(), group.again_seconds());
-            group.add(&workload, shape, &portion, &mut self.rng);
-            let again = group.again_seconds() - before;
-            let taken = start.elapsed().as_secs_f64() - again;
-            self.pace.done(planned, predicted, taken);
+            pace_with(&mut self.pace, (planned, predicted), group, |group| {
+                group.add(&workload, shape, &portion, &mut self.rng);
+            });
         }
     }
 

@@ -23,7 +23,8 @@ pub struct Swept {
     shape: Shape,
     work: Work,
     planned_seconds: f64,
-    /// Its packets are made or read anew in every sweep, which takes too long.
+    /// All of it comes in the first sweep: to make its packets anew takes too long, or there are too many
+    /// groups to keep them all in the making.
     at_once: bool,
     /// How many there are to be; known when the first is measured.
     instances: Option<u32>,
@@ -94,17 +95,28 @@ impl Swept {
             pace.done(planned, 0.0, 0.0);
             return;
         }
-        let (start, before) = (Instant::now(), group.again_seconds());
-        group.sweep(workload, self.shape, &portion, rng);
-        // How slow the machine is does not depend on what was measured again.
-        let again = group.again_seconds() - before;
-        let taken = start.elapsed().as_secs_f64() - again;
-        pace.done(planned, predicted, taken);
+        pace_with(pace, (planned, predicted), group, |group| {
+            group.sweep(workload, self.shape, &portion, rng);
+        });
         if group.instances() == done {
             // No packet gets through every case.
             self.instances = Some(0);
         }
     }
+}
+
+/// Measures in a group, and tells the pace how long that took of what was planned and predicted.
+pub fn pace_with<'a>(
+    pace: &mut Pace,
+    (planned, predicted): (f64, f64),
+    group: &mut GroupInMaking<'a>,
+    measure: impl FnOnce(&mut GroupInMaking<'a>),
+) {
+    let (start, before) = (Instant::now(), group.again_seconds());
+    measure(group);
+    // How slow the machine is does not depend on what was measured again.
+    let again = group.again_seconds() - before;
+    pace.done(planned, predicted, start.elapsed().as_secs_f64() - again);
 }
 
 #[cfg(test)]
